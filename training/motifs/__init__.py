@@ -14,6 +14,7 @@ from typing import Literal
 from numpy.random import Generator
 
 from training.canvas import Layer
+from training.motifs import creatures, flora, skins, works
 
 
 @dataclass(frozen=True)
@@ -25,4 +26,45 @@ class Motif:
     upright: bool = False  # keeps its feet down: only slightly turned
 
 
-MOTIFS: dict[str, Motif] = {}
+MOTIFS: dict[str, Motif] = {
+    "owl": Motif(creatures.owl, upright=True),
+    "cat": Motif(creatures.cat, upright=True),
+    "dog": Motif(creatures.dog, upright=True),
+    "bird": Motif(creatures.bird, upright=True),
+    "fish": Motif(creatures.fish),
+    "butterfly": Motif(creatures.butterfly),
+    "beetle": Motif(creatures.beetle),
+    "jellyfish": Motif(creatures.jellyfish, upright=True),
+    "tentacle": Motif(creatures.tentacle),
+    "eye": Motif(skins.eye, upright=True),
+    "reptile_eye": Motif(skins.reptile_eye),
+    "peacock": Motif(skins.peacock),
+    "feather": Motif(skins.feather),
+    "nautilus": Motif(skins.nautilus),
+    "shell": Motif(skins.shell),
+    "pearls": Motif(skins.pearls),
+    "scales": Motif(skins.scales, "surface"),
+    "fur": Motif(skins.fur, "surface"),
+    "leopard": Motif(skins.leopard, "surface"),
+    "zebra": Motif(skins.zebra, "surface"),
+    "daisy": Motif(flora.daisy),
+    "rose": Motif(flora.rose),
+    "sunflower": Motif(flora.sunflower),
+    "lotus": Motif(flora.lotus),
+    "leaf": Motif(flora.leaf),
+    "fern": Motif(flora.fern),
+    "tree": Motif(flora.tree, upright=True),
+    "mushroom": Motif(flora.mushroom, upright=True),
+    "coral": Motif(flora.coral, upright=True),
+    "castle": Motif(works.castle, upright=True),
+    "pagoda": Motif(works.pagoda, upright=True),
+    "gear": Motif(works.gear),
+    "spiral": Motif(works.spiral),
+    "galaxy": Motif(works.galaxy),
+    "crystal": Motif(works.crystal),
+    "flame": Motif(works.flame, upright=True),
+    "arches": Motif(works.arches, "surface"),
+    "stained_glass": Motif(works.stained_glass, "surface"),
+    "honeycomb": Motif(works.honeycomb, "surface"),
+    "knot": Motif(works.knot, "surface"),
+}

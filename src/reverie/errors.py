@@ -1,0 +1,68 @@
+"""Every way Reverie says no. Each exception is one clear sentence and carries an exit code.
+
+::
+
+    ReverieError            1  (never raised itself)
+    ├── UsageError          2  an option, a name, a recipe that cannot be
+    │   └── UnknownName     2  a layer, class, channel, network, preset that is not there
+    ├── InputError          3  a source, guide or weights file that cannot be used
+    ├── MissingError        4  weights or an optional library that are absent
+    └── OutputError         5  a result that cannot be written
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ReverieError(Exception):
+    """The family. ``str(error)`` is one sentence for people that names the thing and the remedy."""
+
+    exit_code = 1
+
+
+class UsageError(ReverieError):
+    """What was asked for cannot be: a bad option, value or combination."""
+
+    exit_code = 2
+
+
+class UnknownName(UsageError):
+    """A name that does not exist; offers the nearest that do.
+
+    >>> str(UnknownName("class", "owll", ["owl", "rose"]))
+    "There is no class 'owll'; did you mean 'owl'?"
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], listing: str = "") -> None:
+        names = {str(each).lower(): str(each) for each in known}
+        near = [names[key] for key in difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)]
+        near += [each for key, each in names.items() if name.lower() in key and each not in near][: 3 - len(near)]
+        sentence = f"There is no {kind} {name!r}"
+        if near:
+            sentence += f"; did you mean {' or '.join(repr(each) for each in near)}?"
+        elif listing:
+            sentence += f"; {listing} lists them."
+        else:
+            sentence += "."
+        super().__init__(sentence)
+        self.kind, self.name, self.near = kind, name, near
+
+
+class InputError(ReverieError):
+    """A file given to Reverie cannot be used."""
+
+    exit_code = 3
+
+
+class MissingError(ReverieError):
+    """Weights or an optional library that the request needs are not here."""
+
+    exit_code = 4
+
+
+class OutputError(ReverieError):
+    """A result cannot be written where it should go."""
+
+    exit_code = 5

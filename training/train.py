@@ -1,0 +1,247 @@
+"""Train the built-in network: render, train, evaluate, export. ``make train``; see README.md here.
+
+The work folder keeps the renders and a checkpoint, so a killed run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from reverie.zoo.motif import MEAN, STD, MotifNet
+from training import scene
+from training.motifs import MOTIFS
+
+WORK = Path(__file__).parent / "work"
+WEIGHTS = Path(__file__).parents[1] / "src" / "reverie" / "zoo" / "motif.safetensors"
+LABELS = [*MOTIFS, scene.NOTHING]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One run. Steps are batches; a phase is (steps, pixels, L2 radius of the attack)."""
+
+    seed: int = 0
+    renders: int = 450  # a class
+    held_out: int = 40  # a class
+    rendered: int = 128  # pixels
+    batch: int = 64
+    phases: tuple[tuple[int, int, float], ...] = ((1000, 64, 0.0), (800, 64, 1.0), (2600, 80, 1.0))
+    rate: float = 2e-3
+    decay: float = 0.05
+    ema: float = 0.998
+    smoothing: float = 0.1
+
+    @property
+    def steps(self) -> int:
+        return sum(steps for steps, _, _ in self.phases)
+
+
+class StandardizedConv(nn.Conv2d):
+    """Convolution with standardized weights (Qiao et al. 2019, gain as in Brock et al. 2021).
+
+    It keeps activations in range without any normalization at run time, and folds into a plain
+    convolution for export.
+    """
+
+    def __init__(self, *args: int, **kwargs: int) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.gain = nn.Parameter(torch.ones(self.out_channels, 1, 1, 1))
+
+    def folded(self) -> Tensor:
+        """The weight that a plain convolution would need."""
+        fan_in = self.weight[0].numel()
+        deviation, mean = torch.std_mean(self.weight, dim=(1, 2, 3), keepdim=True)
+        return (self.weight - mean) / (deviation + 1e-5) * (self.gain * 1.7139 / fan_in**0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.folded(), self.bias, self.stride, self.padding)
+
+
+def _render_one(job: tuple[int, int, int, int]) -> np.ndarray:
+    seed, label, index, size = job
+    return scene.render(LABELS[label], np.random.default_rng([seed, label, index]), size)
+
+
+def rendered(settings: Settings) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Training and held-out renders uint8 [N, 3, S, S] with their labels [N]; cached in WORK."""
+    sources = sorted((Path(__file__).parent / "motifs").glob("*.py"))
+    sources += [Path(__file__).parent / "canvas.py", Path(__file__).parent / "scene.py"]
+    key = hashlib.sha256(b"".join(path.read_bytes() for path in sources))
+    key.update(repr((settings.seed, settings.renders, settings.held_out, settings.rendered)).encode())
+    file = WORK / f"renders-{key.hexdigest()[:12]}.npy"
+    each = settings.renders + settings.held_out
+    if not file.exists():
+        WORK.mkdir(exist_ok=True)
+        jobs = [(settings.seed, label, i, settings.rendered) for label in range(len(LABELS)) for i in range(each)]
+        started = time.monotonic()
+        with get_context("spawn").Pool(os.cpu_count()) as pool:
+            pictures = np.stack(list(pool.imap(_render_one, jobs, chunksize=32)))
+        print(f"rendered {len(jobs)} pictures in {time.monotonic() - started:.0f} s", flush=True)
+        partial = file.with_suffix(".part.npy")
+        np.save(partial, pictures.transpose(0, 3, 1, 2))
+        partial.replace(file)
+    pictures = torch.from_numpy(np.load(file)).unflatten(0, (len(LABELS), each))
+    labels = torch.arange(len(LABELS))[:, None].expand(-1, each)
+    n = settings.renders
+    return (pictures[:, :n].flatten(0, 1), labels[:, :n].flatten(),
+            pictures[:, n:].flatten(0, 1), labels[:, n:].flatten())
+
+
+def normalized(x: Tensor) -> Tensor:
+    mean, std = (torch.tensor(v, device=x.device).view(1, 3, 1, 1) for v in (MEAN, STD))
+    return ((x - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def augmented(pictures: Tensor, size: int, random: torch.Generator) -> Tensor:
+    """Random crop of 60 to 100 %, turn, flip; uint8 [B, 3, S, S] to float [B, 3, size, size] 0..1."""
+    b = len(pictures)
+    u = torch.rand(b, 5, generator=random)
+    scale = 0.6 + 0.4 * u[:, 0]
+    angle = (u[:, 1] - 0.5) * 0.5
+    flip = torch.where(u[:, 2] < 0.5, 1.0, -1.0)
+    matrix = torch.zeros(b, 2, 3)
+    matrix[:, 0, 0], matrix[:, 0, 1] = scale * angle.cos() * flip, -scale * angle.sin()
+    matrix[:, 1, 0], matrix[:, 1, 1] = scale * angle.sin() * flip, scale * angle.cos()
+    matrix[:, :, 2] = (u[:, 3:5] * 2 - 1) * (1 - scale)[:, None]
+    matrix = matrix.to(pictures.device)
+    field = F.affine_grid(matrix, [b, 3, size, size], align_corners=False)
+    return F.grid_sample(pictures.float() / 255, field, padding_mode="reflection", align_corners=False)
+
+
+def shrunk(pictures: Tensor, size: int) -> Tensor:
+    return F.interpolate(pictures.float() / 255, (size, size), mode="bilinear", antialias=True)
+
+
+def attacked(model: nn.Module, x: Tensor, y: Tensor, radius: float, steps: int, random: torch.Generator) -> Tensor:
+    """Pictures moved within an L2 ball to be misread (projected gradient, Madry et al. 2018)."""
+    def unit(v: Tensor) -> Tensor:
+        return v / (v.flatten(1).norm(dim=1).view(-1, 1, 1, 1) + 1e-12)
+
+    start = torch.randn(x.shape, generator=random).to(x.device)
+    delta = unit(start) * radius * torch.rand(len(x), 1, 1, 1, generator=random).to(x.device)
+    stride = 1.25 * radius if steps == 1 else 2.5 * radius / steps
+    for _ in range(steps):
+        delta.requires_grad_(True)
+        with torch.autocast(x.device.type, torch.bfloat16):
+            loss = F.cross_entropy(model(normalized(x + delta)).mean((2, 3)).float(), y)
+        delta = delta.detach() + stride * unit(torch.autograd.grad(loss, delta)[0])
+        delta = delta * (radius / delta.flatten(1).norm(dim=1).clamp_min(radius)).view(-1, 1, 1, 1)
+    return (x + delta).clamp(0, 1)
+
+
+def schedule(settings: Settings) -> Iterator[tuple[int, float, float]]:
+    """Pixels, radius and learning rate of every step: warm-up, then one cosine to zero."""
+    step = 0
+    for steps, pixels, radius in settings.phases:
+        for _ in range(steps):
+            warm = min(1.0, (step + 1) / 200)
+            yield pixels, radius, settings.rate * warm * 0.5 * (1 + np.cos(np.pi * step / settings.steps))
+            step += 1
+
+
+def train(settings: Settings, name: str = "motif") -> MotifNet:
+    """Train from the newest checkpoint in WORK, or from nothing; returns the averaged network."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    pictures, labels, _, _ = rendered(settings)
+    torch.manual_seed(settings.seed)
+    model = MotifNet(len(LABELS), StandardizedConv).to(device, memory_format=torch.channels_last)
+    average = {k: v.clone() for k, v in model.state_dict().items()}
+    flat = [p for p in model.parameters() if p.ndim < 2 or p.shape[1:] == (1, 1, 1)]
+    deep = [p for p in model.parameters() if not any(p is q for q in flat)]
+    optimizer = torch.optim.AdamW([{"params": deep, "weight_decay": settings.decay},
+                                   {"params": flat, "weight_decay": 0.0}], lr=settings.rate)
+    file, first = WORK / f"{name}.checkpoint.pt", 0
+    if file.exists():
+        state = torch.load(file, weights_only=True, map_location=device)
+        if state["settings"] == json.dumps(asdict(settings)):
+            model.load_state_dict(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
+            average, first = state["average"], state["step"]
+            print(f"resumed at step {first}", flush=True)
+    recent, started = [], time.monotonic()
+    for step, (size, radius, rate) in enumerate(schedule(settings)):
+        if step < first:
+            continue
+        # Each step draws from its own seed, so a resumed run sees the same batches.
+        random = torch.Generator().manual_seed(settings.seed * 1_000_003 + step)
+        chosen = torch.randint(len(labels), (settings.batch,), generator=random)
+        x, y = augmented(pictures[chosen].to(device), size, random), labels[chosen].to(device)
+        if radius:
+            x = attacked(model, x, y, radius, 1, random)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        with torch.autocast(device.type, torch.bfloat16):
+            logits = model(normalized(x)).mean((2, 3))
+        loss = F.cross_entropy(logits.float(), y, label_smoothing=settings.smoothing)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        keep = min(settings.ema, (step + 1) / (step + 10))
+        for key, value in model.state_dict().items():
+            average[key].lerp_(value, 1 - keep)
+        recent.append((logits.argmax(1) == y).float().mean())
+        if (step + 1) % 100 == 0:
+            pace = (step + 1 - first) * settings.batch / (time.monotonic() - started)
+            print(f"step {step + 1}/{settings.steps}  loss {loss.item():.3f}  accuracy "
+                  f"{torch.stack(recent).mean():.3f}  {pace:.0f} pictures/s", flush=True)
+            recent = []
+        if (step + 1) % 250 == 0 or step + 1 == settings.steps:
+            partial = file.with_suffix(".part")
+            torch.save({"settings": json.dumps(asdict(settings)), "model": model.state_dict(), "step": step + 1,
+                        "optimizer": optimizer.state_dict(), "average": average}, partial)
+            partial.replace(file)
+    model.load_state_dict(average)
+    return model.eval()
+
+
+def evaluate(model: nn.Module, settings: Settings) -> dict[str, float]:
+    """Share of held-out renders named right at 64 px, clean and under a 10-step attack (L2, 1.0)."""
+    _, _, pictures, labels = rendered(settings)
+    device = next(model.parameters()).device
+    random = torch.Generator().manual_seed(settings.seed)
+    right = torch.zeros(2)
+    for at in range(0, len(labels), 128):
+        x, y = shrunk(pictures[at:at + 128], 64).to(device), labels[at:at + 128].to(device)
+        for column, picture in enumerate((x, attacked(model, x, y, 1.0, 10, random))):
+            with torch.no_grad():
+                right[column] += (model(normalized(picture)).mean((2, 3)).argmax(1) == y).sum().item()
+    clean, robust = (right / len(labels)).tolist()
+    return {"clean": round(clean, 4), "robust": round(robust, 4), "held_out": len(labels)}
+
+
+def export(model: nn.Module, figures: dict[str, float], settings: Settings, file: Path = WEIGHTS) -> str:
+    """Fold the weights, drop the class of nothing, write fp16 safetensors; returns its SHA-256."""
+    tensors = {}
+    for name, module in model.named_modules():
+        if isinstance(module, nn.Conv2d):
+            weight = module.folded() if isinstance(module, StandardizedConv) else module.weight
+            assert module.bias is not None
+            keep = len(MOTIFS) if name == "logits" else weight.shape[0]
+            tensors[f"{name}.weight"] = weight[:keep].detach().half().cpu().contiguous()
+            tensors[f"{name}.bias"] = module.bias[:keep].detach().half().cpu().contiguous()
+    about = {"labels": json.dumps(list(MOTIFS)), "figures": json.dumps(figures), "settings": json.dumps(asdict(settings))}
+    save_file(tensors, file, about)
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+if __name__ == "__main__":
+    chosen = Settings()
+    began = time.monotonic()
+    network = train(chosen)
+    result = evaluate(network, chosen)
+    digest = export(network, result, chosen)
+    print(f"{result}  {WEIGHTS.name} sha256 {digest}  {(time.monotonic() - began) / 60:.1f} minutes in all")

@@ -16,8 +16,6 @@ import math
 import os
 import re
 import secrets
-import stat
-import sys
 import threading
 import warnings
 from collections.abc import Iterator
@@ -35,23 +33,33 @@ from reverie.errors import InputError, OutputError, UsageError
 
 MAX_PIXELS = 300_000_000
 WRITES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
-READS = frozenset((*WRITES, *".jpe .jfif .mpo .apng .bmp .dib .gif .avif .heic .heif".split()))
-
+READS = {*WRITES, ".jpe", ".jfif", ".mpo", ".apng", ".bmp", ".dib", ".gif", ".avif", ".heic", ".heif"}
 PathLike = str | os.PathLike[str]
 Array = np.ndarray[Any, Any]
-# What a file decodes to: color (an 8-bit L, RGB or CMYK picture, or float32 H x W x C in 0..1), alpha (H x W),
-# ICC profile, EXIF orientation.
-_Raw = tuple[Image.Image | Array, Array | None, bytes | None, Any]
-
+_Raw = tuple[Image.Image | Array, Array | None, bytes | None, Any]  # color, alpha, ICC profile, orientation
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF")
 _LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_DIRECTIONS = {1: (), 2: (-1,), 3: (-1, -2), 4: (-2,), 5: (), 6: (-1,), 7: (-1, -2), 8: (-2,)}
+_FLIPS = {2: (-1,), 3: (-1, -2), 4: (-2,), 5: (), 6: (-1,), 7: (-1, -2), 8: (-2,)}  # EXIF; 5..8 transpose
 _MARK = "reverie: "  # tells our text from a stranger's comment, where a format has no keys
-_XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
-<rdf:Description rdf:about="" xmlns:r="urn:reverie"><r:text>{}</r:text></rdf:Description></rdf:RDF></x:xmpmeta>"""
-_PLAIN = " !\"#$'()*+,-./:;=?@[]^_`{|}~"  # ASCII that XML and TIFF carry as it is
+_XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/">
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description xmlns:r="urn:reverie">
+<r:text>{}</r:text></rdf:Description></rdf:RDF></x:xmpmeta>"""
+_PLAIN = " !\"#$'()*+,-./:;=?@[\\]^_`{|}~"  # ASCII that XML and TIFF carry as it is
+_UNREADABLE: dict[type[Exception], str] = {
+    FileNotFoundError: "does not exist; check its name and folder",
+    PermissionError: "may not be read; change its permissions",
+    UnidentifiedImageError: "is no picture that can be read; give a JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF",
+    Image.DecompressionBombError: "has more than {:,} pixels; make it smaller first",
+    MemoryError: "does not fit into memory; make it smaller first",
+    Exception: "is damaged or cut short; copy or download it again",
+}
+_UNWRITABLE = {
+    errno.EEXIST: "exists already; choose another name or use --overwrite",
+    errno.ENOSPC: "cannot be written because the disk is full; free some space",
+    errno.EACCES: "may not be written; change the permissions or choose another folder",
+}
 _LOCK = threading.Lock()
 
 
@@ -84,8 +92,8 @@ def load(path: PathLike, max_pixels: int = MAX_PIXELS) -> Photo:
         raw = _deep_tiff(file, max_pixels, notes) or _picture(file, max_pixels, notes)
         color, opacity, profile, orientation = raw
         color, profile = _srgb(color, profile, notes)
-        pixels = _upright(_tensor(color, 3), orientation)
-        alpha = None if opacity is None else _upright(_tensor(opacity, 1), orientation)
+        pixels = _tensor(color, 3, orientation)
+        alpha = None if opacity is None else _tensor(opacity, 1, orientation)
         file.seek(0)
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     said = tuple(f"{Path(path).name} {note}" for note in notes)
@@ -98,13 +106,13 @@ def listing(folder: PathLike) -> list[Path]:
     Raises InputError if the folder cannot be read or holds none. Example: ``listing("holiday")``.
     """
     try:
-        found = [each for each in Path(folder).iterdir() if each.suffix.lower() in READS and each.is_file()]
+        shown = [each for each in Path(folder).iterdir() if not each.name.startswith(".")]
+        found = [each for each in shown if each.suffix.lower() in READS and each.is_file()]
     except (OSError, ValueError) as error:
         raise InputError(f"{folder} cannot be read as a folder ({_reason(error)}); check its name.") from None
-    found = [each for each in found if not each.name.startswith(".")]
     if not found:
         raise InputError(f"{folder} holds no pictures; name a folder with JPEG, PNG or other picture files.")
-    return sorted(found, key=_natural)
+    return sorted(sorted(found), key=lambda each: re.sub(r"\d+", lambda n: n[0].zfill(20), each.name.lower()))
 
 
 def to_uint8(pixels: Tensor) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -161,14 +169,14 @@ def check_writable(path: PathLike, overwrite: bool = False, size: tuple[int, int
     """
     with _temporary(path) as temporary:
         place, kind = Path(path), WRITES.get(Path(path).suffix.lower(), "")
-        there, limit = os.path.lexists(place), _LONGEST_SIDE.get(kind, sys.maxsize)
+        there, limit = os.path.lexists(place), _LONGEST_SIDE.get(kind, math.inf)
         refusals = {
             "is a folder; add a file name such as dream.png": place.is_dir(),
             f"has no suffix that can be written; use one of {' '.join(WRITES)}": not kind,
             "lies in a folder that does not exist; make the folder first": not place.parent.is_dir(),
-            "exists already; choose another name or use --overwrite": there and not overwrite,
+            _UNWRITABLE[errno.EEXIST]: there and not overwrite,
             "is not an ordinary file; choose another name": place.exists() and not place.is_file(),
-            "may not be written; choose another name": place.exists() and not os.access(place, os.W_OK),
+            _UNWRITABLE[errno.EACCES]: place.exists() and not os.access(place, os.W_OK),
             f"has a longer side than the {limit} pixels of a {kind}; use .png": max(size) > limit,
         }
         for why in (why for why, refused in refusals.items() if refused):
@@ -177,60 +185,42 @@ def check_writable(path: PathLike, overwrite: bool = False, size: tuple[int, int
 
 
 def read_text(path: PathLike) -> str | None:
-    """The text that ``save`` wrote into a picture, or None. Raises InputError for a file that is no picture.
+    """The text that ``save`` wrote into a picture, or None: ``read_text("dream.png")``.
 
-    Example: ``read_text("dream.png")``.
+    Raises InputError for a file that is no picture.
     """
     with _reading(path, MAX_PIXELS) as file, _identified(file, MAX_PIXELS) as picture:
         info = picture.info
-        if picture.format == "PNG":
-            return str(info["reverie"]) if "reverie" in info else None
-        if picture.format == "WEBP":
-            packet = re.search(b"<r:text>([^<]*)<", info.get("xmp", b""))
-            return unquote(packet[1].decode()) if packet else None
-        if picture.format == "TIFF":
-            found = unquote(str(getattr(picture, "tag_v2", {}).get(270, "")))
-        else:
-            found = info["comment"].decode("utf-8", "replace") if picture.format in ("JPEG", "MPO") and "comment" in info else ""
+        if "reverie" in info:
+            return str(info["reverie"])
+        xmp = re.search(rb"<r:text>([^<]*)<", info.get("xmp", b""))
+        plain = xmp[1].decode() if xmp else str(getattr(picture, "tag_v2", {}).get(270, ""))
+        found = unquote(plain) or info.get("comment", b"").decode("utf-8", "replace")
         return found.removeprefix(_MARK) if found.startswith(_MARK) else None
 
 
 @contextlib.contextmanager
 def _reading(path: PathLike, max_pixels: int) -> Iterator[io.BufferedReader]:
-    """An open picture file, Pillow on our terms, and whatever is thrown as one sentence.
-
-    Its limits and Python's warning filters belong to the process: one reader at a time, all put back.
-    """
-    with _LOCK, warnings.catch_warnings():
-        limits, log = (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES), logging.getLogger("tifffile")
-        muted = log.disabled
+    """An open picture file, Pillow with our limits, and whatever is thrown as one sentence."""
+    with _LOCK, warnings.catch_warnings():  # limits and warnings belong to the process: one reader at a time
+        limits = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
         warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
         try:
-            Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES, log.disabled = max_pixels, False, True
-            if not stat.S_ISREG(mode := os.stat(path).st_mode):  # opening a pipe would wait for ever
-                raise InputError(f"is {'a folder' if stat.S_ISDIR(mode) else 'no ordinary file'}; name a picture")
+            # Pillow warns from its limit on and refuses from twice that; _identified refuses to the pixel.
+            Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = (max_pixels + 1) // 2, False
+            if os.path.exists(path) and not os.path.isfile(path):  # opening a pipe would wait for ever
+                raise InputError(f"is {'a folder' if os.path.isdir(path) else 'no file'}; name a picture")
             with open(path, "rb") as file:
                 yield file
             return
         except InputError as error:
             why = str(error)
-        except FileNotFoundError:
-            why = "does not exist; check its name and folder"
-        except PermissionError:
-            why = "may not be read; change its permissions"
-        except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-            why = f"has more than {max_pixels:,} pixels; make it smaller first"
-        except UnidentifiedImageError:
-            why = "is not a picture Reverie can read; give it as JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF"
-        except MemoryError:
-            why = "does not fit into memory; make it smaller first"
         except Exception as error:  # decoders raise anything: SyntaxError, struct.error, RuntimeError
-            system = isinstance(error, OSError) and error.errno
-            why = f"cannot be read ({_reason(error)}); check its name" if system else "is damaged or cut short; ..."
+            why = next(why.format(max_pixels) for kind, why in _UNREADABLE.items() if isinstance(error, kind))
+            if isinstance(error, OSError) and error.errno and type(error) not in _UNREADABLE:
+                why = f"cannot be read ({_reason(error)}); check its name and its disk"
         finally:
             Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = limits
-            log.disabled = muted
     raise InputError(f"{path} {why}.")
 
 
@@ -258,18 +248,16 @@ def _picture(file: io.BufferedReader, max_pixels: int, notes: list[str]) -> _Raw
         picture.load()
         alpha, orientation, mode = None, 1, picture.mode
         plain = "L" if mode in ("1", "L", "LA") else "CMYK" if mode == "CMYK" else "RGB"
-        color: Image.Image | Array
         if mode.startswith(("I", "F")):
             bits = getattr(picture, "tag_v2", {}).get(258, (16,))[0]
-            color = _unit(np.asarray(picture)[..., None], bits, notes)
+            color: Image.Image | Array = _unit(np.asarray(picture)[..., None], bits, notes)
         elif picture.has_transparency_data:
             full = picture.convert("RGBA")
             color, alpha = full.convert(plain), np.array(full.getchannel("A"))
         else:
             color = picture.convert(plain)
-        with contextlib.suppress(Exception):  # broken EXIF is as good as none; a TIFF was turned by Pillow
-            orientation = picture.getexif().get(274, 1)
-        with contextlib.suppress(Exception):  # damage in a later frame is no matter
+        with contextlib.suppress(Exception):  # broken EXIF is as good as none, and so is a broken later frame
+            orientation = picture.getexif().get(274, 1)  # Pillow turns a TIFF itself, which then says 1
             if getattr(picture, "n_frames", 1) > 1:
                 notes.append("has more than one frame; the first is used.")
         return color, alpha, picture.info.get("icc_profile"), orientation
@@ -280,26 +268,25 @@ def _deep_tiff(file: io.BufferedReader, max_pixels: int, notes: list[str]) -> _R
     if file.read(4) not in _TIFF_HEADS:
         return None
     file.seek(0)
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it logs each oddity; ours is one sentence
     try:
         tiff = importlib.import_module("tifffile").TiffFile(file)
         page, end = tiff.pages.first, os.fstat(file.fileno()).st_size
-        if page.imagewidth * page.imagelength > max_pixels:
-            raise Image.DecompressionBombError
         chunks = list(zip(page.dataoffsets, page.databytecounts, strict=True))
         whole = len(chunks) == math.prod(page.chunked) and all(n and at + n <= end for at, n in chunks)
         plain = page.photometric <= 2 and page.axes in ("YX", "YXS", "SYX") and page.extrasamples[:1] != (1,)
-        if page.dtype.itemsize == 1 or page.dtype.kind not in "uif" or not (whole and plain):
+        deep = page.dtype.itemsize > 1 and page.dtype.kind in "uif"
+        if not (whole and plain and deep) or page.imagewidth * page.imagelength > max_pixels:
             return None  # from a file that is not whole, tifffile would fill the holes with zeros
-        values, count = page.asarray(), 3 if page.photometric == 2 else 1
-        values = np.moveaxis(np.atleast_3d(values), 0, 2) if page.axes == "SYX" else np.atleast_3d(values)
-        color = _unit(values[..., :count], page.bitspersample, notes)
+        values, bits = np.atleast_3d(page.asarray()), page.bitspersample
+        values = np.moveaxis(values, 0, 2) if page.axes == "SYX" else values
+        color, alpha = _unit(values[..., : 3 if page.photometric == 2 else 1], bits, notes), None
         color = 1 - color if page.photometric == 0 else color
-        alpha = _unit(values[..., count], page.bitspersample, notes) if page.extrasamples[:1] == (2,) else None
+        if page.extrasamples[:1] == (2,):
+            alpha = _unit(values[..., color.shape[2]], bits, notes)
         if len(tiff.pages) > 1:
             notes.append("has more than one frame; the first is used.")
         return color, alpha, page.iccprofile, page.tags.valueof(274, 1)
-    except (Image.DecompressionBombError, MemoryError):
-        raise
     except Exception:
         return None  # Pillow reads it, or says why not
 
@@ -346,26 +333,20 @@ def _converted(color: Image.Image | Array, profile: bytes) -> Array | None:
     how, flags = ImageCms.Intent.RELATIVE_COLORIMETRIC, ImageCms.Flags.BLACKPOINTCOMPENSATION
     transform = ImageCms.buildTransform(source, ImageCms.createProfile("sRGB"), mode, "RGB", how, flags)
     if mode == "RGB":
-        axis = np.arange(0, 256, 17, dtype=np.uint8)
-        probe = np.stack(np.meshgrid(axis, axis, axis), axis=-1).reshape(64, 64, 3)
-        moved = np.asarray(ImageCms.applyTransform(Image.fromarray(probe), transform)).astype(int) - probe
+        probe = (np.indices((16, 16, 16)).T * 17).reshape(64, 64, 3).astype(np.uint8)
+        moved = np.asarray(ImageCms.applyTransform(Image.fromarray(probe), transform)) - probe.astype(int)
         if abs(moved).max() <= 2:
             return None
     return np.array(ImageCms.applyTransform(color.convert(mode), transform))
 
 
-def _tensor(array: Array, channels: int) -> Tensor:
-    """An array H x W or H x W x C, uint8 or float32, as [1, channels, H, W] in 0..1."""
+def _tensor(array: Array, channels: int, orientation: Any) -> Tensor:
+    """An array H x W or H x W x C, uint8 or float32, as [1, channels, H, W] in 0..1, turned upright."""
     planes = torch.from_numpy(array if array.ndim == 3 else array[..., None]).permute(2, 0, 1)[None]
+    if orientation in _FLIPS:
+        planes = (planes.transpose(-2, -1) if orientation >= 5 else planes).flip(_FLIPS[orientation])
     unit = planes.to(torch.float32, memory_format=torch.contiguous_format)
     return (unit.div_(255) if array.dtype == np.uint8 else unit).expand(-1, channels, -1, -1).contiguous()
-
-
-def _upright(picture: Tensor, orientation: Any) -> Tensor:
-    if orientation not in _DIRECTIONS:
-        return picture
-    turned = picture.transpose(-2, -1) if orientation >= 5 else picture
-    return turned.flip(_DIRECTIONS[orientation]).contiguous()
 
 
 def _hide(pixels: Tensor, alpha: Tensor | None) -> Tensor:
@@ -379,41 +360,35 @@ def _hide(pixels: Tensor, alpha: Tensor | None) -> Tensor:
 
 def _encoded(layers: list[Array], kind: str, profile: bytes | None, text: str | None, quality: int) -> bytes:
     picture = Image.fromarray(np.concatenate(layers[:1] if kind == "JPEG" else layers, axis=2))
-    options: dict[str, Any] = {"icc_profile": profile, "quality": quality, "subsampling": 0, "method": 4}
+    options: dict[str, Any] = {"quality": quality, "subsampling": 0, "method": 4}
     if kind == "TIFF":
-        options = {"icc_profile": profile, "compression": "tiff_adobe_deflate"}
+        options = {"compression": "tiff_adobe_deflate"}
     if text is not None:
         words = text.encode("utf-8", "backslashreplace").decode()  # half a surrogate cannot be written
         if len(words) > 1_000_000:
             raise ValueError("its text is longer than a million characters")  # readers refuse such a PNG
-        chunk = PngImagePlugin.PngInfo()
+        chunk, plain = PngImagePlugin.PngInfo(), _MARK + quote(words, _PLAIN)
         chunk.add_itxt("reverie", words, zip=True)
-        ascii_words = quote(words, _PLAIN)
-        options |= {"pnginfo": chunk, "comment": _MARK.encode() + words.encode()}
-        options |= {"xmp": _XMP.format(ascii_words).encode(), "tiffinfo": {270: _MARK + ascii_words}}
-    picture.save(buffer := io.BytesIO(), kind, **options)
+        places = {"PNG": ("pnginfo", chunk), "JPEG": ("comment", (_MARK + words).encode())}
+        places |= {"WEBP": ("xmp", _XMP.format(plain).encode()), "TIFF": ("tiffinfo", {270: plain})}
+        options |= dict([places[kind]])
+    picture.save(buffer := io.BytesIO(), kind, icc_profile=profile, **options)
     return buffer.getvalue()
 
 
 @contextlib.contextmanager
 def _temporary(path: PathLike) -> Iterator[Path]:
     """A free name beside the file, gone afterwards whatever happens; any OSError becomes an OutputError."""
+    temporary = Path(os.path.realpath(path)).parent / f".reverie-{secrets.token_hex(8)}.part"
     try:
-        temporary = Path(os.path.realpath(path)).with_name(f".reverie-{secrets.token_hex(8)}.part")
-        try:
-            yield temporary
-        finally:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
+        yield temporary
     except (OSError, ValueError) as error:
-        code, why = getattr(error, "errno", None), f"cannot be written ({_reason(error)}); choose another place"
-        if code == errno.EEXIST:
-            why = "exists already; choose another name or use --overwrite"
-        elif code in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
-            why = "cannot be written because the disk is full; free some space"
-        elif code in (errno.EACCES, errno.EPERM, errno.EROFS):
-            why = "may not be written; change the permissions or choose another folder"
+        why = f"cannot be written ({_reason(error)}); choose another place"
+        why = _UNWRITABLE.get(getattr(error, "errno", 0), why)
         raise OutputError(f"{path} {why}.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def _claim(temporary: Path, target: str) -> None:
@@ -423,7 +398,7 @@ def _claim(temporary: Path, target: str) -> None:
     except FileExistsError:
         raise
     except OSError:  # a file system without links, such as exFAT: take the name, then fill it
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+        Path(target).touch(exist_ok=False)
         try:
             os.replace(temporary, target)
         except BaseException:
@@ -433,8 +408,3 @@ def _claim(temporary: Path, target: str) -> None:
 
 def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
-
-
-def _natural(path: Path) -> tuple[list[str | int], str]:
-    parts = re.split(r"(\d+)", path.name.casefold())
-    return [int(part) if at % 2 else part for at, part in enumerate(parts)], path.name

@@ -114,8 +114,8 @@ def _ring(rng: Generator, out: Layer, sun: Sun, look: _Petal, count: int, reach:
     """Paint a ring of petals from radius ``root`` to about ``reach``, each a little its own."""
     for k in range(count):
         a = (k + turn) * 2 * math.pi / count + rng.normal(0, loose)
-        at, own = (root * math.cos(a), root * math.sin(a)), replace(look, tip=look.tip * rng.uniform(0.9, 1.05))
-        _paint(out, sun, own, at, a, reach * rng.uniform(0.95, 1.02) - root, width)
+        own, far = replace(look, tip=look.tip * rng.uniform(0.9, 1.05)), reach * rng.uniform(0.95, 1.02)
+        _paint(out, sun, own, (root * math.cos(a), root * math.sin(a)), a, far - root, width)
 
 
 def _seeds(rng: Generator, out: Layer, sun: Sun, radius: float, count: int, a: Color, b: Color) -> None:
@@ -134,7 +134,7 @@ def _seeds(rng: Generator, out: Layer, sun: Sun, radius: float, count: int, a: C
     bulge = (np.minimum(r, 1) ** 2 - 0.5 * np.exp(-((r * 3) ** 2))) * 1.2 / radius  # a dimple in the middle
     diffuse, gloss = _lamp(sun, x * bulge, y * bulge, 0.15)
     out[..., :3] *= (1 - 0.6 * np.clip(1 - (r - 1) * radius * 9, 0, 1) ** 2)[..., None]
-    _put(out, (_small(big) + a * 0.08) * diffuse[..., None] + gloss[..., None], inside((r - 1) * radius, size))
+    _put(out, _small(big) * diffuse[..., None] + gloss[..., None] + a * 0.08, inside((r - 1) * radius, size))
 
 
 def daisy(rng: Generator, size: int) -> Layer:
@@ -177,7 +177,7 @@ def sunflower(rng: Generator, size: int) -> Layer:
                   cup=rng.choice([-0.7, 0.7]), streaks=3, rim=0.15, fade=0.6, depth=0.3)
     for ring in range(2):
         _ring(rng, out, sun, look, petals, 0.93 - 0.08 * ring, 2.4 / petals, disk * 0.7, 0.5 * ring, 0.06)
-    hearts = [color(rng, (0.06, 0.09, 0.0), value=(0.2, 0.4)), color(rng, (0.09, 0.12, 0.2), value=(0.5, 0.9))]
+    hearts = [color(rng, (0.06, 0.09, 0), value=(0.2, 0.4)), color(rng, (0.09, 0.12, 0.2), value=(0.5, 0.9))]
     _seeds(rng, out, sun, disk, int(rng.integers(130, 240)), *hearts[:: rng.choice([-1, 1])])
     return _done(out)
 
@@ -194,8 +194,8 @@ def lotus(rng: Generator, size: int) -> Layer:
         for ring in range(rings):
             reach, width = 0.93 - 0.67 * ring / rings, (2.4 - 1.5 * ring / rings) / petals
             _ring(rng, out, sun, look, petals, reach, width, 0.0, 0.5 * (ring % 2), 0.03)
-        gold = color(rng, (0.14, 0.11), (0.7, 1.0), (0.85, 1.0))
-        _seeds(rng, out, sun, rng.uniform(0.14, 0.2), int(rng.integers(14, 40)), gold * _tinge(rng, 0.5), gold)
+        gold, disk = color(rng, (0.14, 0.11), (0.7, 1.0), (0.85, 1.0)), rng.uniform(0.14, 0.2)
+        _seeds(rng, out, sun, disk, int(rng.integers(14, 40)), gold * _tinge(rng, 0.5), gold)
         return _done(out)
     rows = (1.35, 0.5, 5), (1.25, 1.0, 6), (1.05, 1.4, 6), (0.8, 1.0, 3)
     for row, (reach, opening, count) in enumerate(rows):
@@ -284,12 +284,12 @@ def _grown(rng: Generator, ages: int, spread: float, trunk: float, shrink: float
                 rows.append((x, y, nx, ny, w * (1 - (1 - shrink) * part / 3), (age + part / 3) / ages))
                 x, y = nx, ny
             forks = 3 if rng.random() < (0.9, 0.5, 0.1)[min(age, 2)] else 2
-            for k in range(forks):
-                grown.append((x, y, a + spread * (2 * k / (forks - 1) - 1) * rng.uniform(0.6, 1.2), w * shrink))
+            for way in np.linspace(-spread, spread, forks).tolist():
+                grown.append((x, y, a + way * rng.uniform(0.6, 1.2), w * shrink))
         tips = grown
     out = np.array(rows)
     low, high = out[:, 2:4].min(0), np.maximum(out[:, 2:4].max(0), 0)
-    out[:, :4] = (out[:, :4] - np.tile((low + high) / 2, 2)) * np.tile(1.76 / (high - low), 2)
+    out[:, :4] = (out[:, :4] - np.tile((low + high) / 2, 2)) * np.tile(1.7 / (high - low), 2)
     return out
 
 
@@ -313,8 +313,8 @@ def tree(rng: Generator, size: int) -> Layer:
     cover, height, _ = _wood(size, rows)
     rough = noise(rng, size, 0.8) + np.sin(x * 90 + 2 * noise(rng, size, 1.5))
     diffuse, gloss = light(rng, height + 0.006 * rough, 1.3, 0.1)
-    _put(out, color(rng, (0.07, 0.05, 0.09), (0.3, 0.7), (0.45, 0.85)) * diffuse[..., None] + gloss[..., None], cover)
-    dark = color(rng, (0.33, 0.28, 0.02), (0.6, 1.0), (0.2, 0.4))
+    brown, dark = color(rng, (0.07, 0.05), (0.3, 0.7)), color(rng, (0.33, 0.02), value=(0.2, 0.4))
+    _put(out, brown * diffuse[..., None] + gloss[..., None], cover)
     bright = color(rng, (0.24, 0.2, 0.09, 0.93), (0.6, 0.95), (0.9, 1.0), iconic=0.85)
     tips = rng.choice(rows[rows[:, 5] > 0.55, 2:4], int(rng.integers(26, 44)))
     tips = tips[np.argsort(tips @ beam + rng.normal(0, 0.3, len(tips)))]  # lit clumps in front
@@ -352,7 +352,7 @@ def coral(rng: Generator, size: int) -> Layer:
 
 def _warts(rng: Generator, size: int, top: float, wide: float, rise: float, flat: float) -> Field:
     """Round warts strewn over a cap, foreshortened toward its rim."""
-    big, count, start = np.zeros((size * 2, size * 2), np.uint8), int(rng.integers(14, 36)), rng.uniform(0, 6.3)
+    big, count, start = np.zeros((size * 2, size * 2), np.uint8), int(rng.integers(14, 36)), rng.uniform(0, 6)
     for k in range(count):
         a, b = start + k * GOLDEN, math.sqrt((k + 0.4) / count) * 0.96  # the spiral keeps them apart
         x, y = b * math.cos(a) * wide, b * math.sin(a) * (rise if math.sin(a) < 0 else flat)
@@ -363,7 +363,7 @@ def _warts(rng: Generator, size: int, top: float, wide: float, rise: float, flat
 
 
 def mushroom(rng: Generator, size: int) -> Layer:
-    """A toadstool in grass: glossy cap with warts, rings or streaks, gills if seen from below, fibrous stem."""
+    """A toadstool in grass: glossy cap with warts, rings or streaks, sometimes gills, fibrous stem."""
     out, sun, (x, y), kind, below = empty(size), _sun(rng), grid(size), rng.random(), rng.random() < 0.5
     wide, rise, top, foot = rng.uniform(0.65, 0.9), rng.uniform(0.55, 0.85), rng.uniform(-0.15, 0.05), 0.9
     flat, up = wide * rng.uniform(0.2, 0.34), np.clip((foot - y) / (foot - top), 0, 1)

@@ -1,0 +1,88 @@
+"""From an objective to a step: the only backward pass through a network, the only sign."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from reverie.network import Network
+from reverie.objective import Objective
+from reverie.ops import EPSILON, mean_abs, merge, rms, split
+from reverie.param import Param
+from reverie.transform import Transform
+
+
+def image_gradient(network: Network, objective: Objective, image: Tensor) -> tuple[Tensor, Tensor]:
+    """Scores [T, B] of the T terms and the gradient of each, [T, B, 3, H, W], unweighted.
+
+    ``image`` is [B, 3, H, W] in 0..1. One gradient a term, because terms are balanced only after
+    each is whole.
+    """
+    leaf = image.detach().requires_grad_(True)
+    with torch.enable_grad():
+        scores = objective.scores(network.capture(leaf, objective.layers))
+        gradients = [
+            torch.autograd.grad(score.sum(), leaf, retain_graph=at + 1 < len(scores))[0]
+            for at, score in enumerate(scores)
+        ]
+    return torch.stack([score.detach() for score in scores]), torch.stack(gradients)
+
+
+def combined(gradients: Tensor, weights: Sequence[float], balance: bool) -> Tensor:
+    """One gradient [B, 3, H, W] out of those of the terms [T, B, 3, H, W].
+
+    With ``balance`` each term is first scaled to mean |g| = 1, so that weights mean what they say.
+    """
+    total = torch.zeros_like(gradients[0])
+    for gradient, weight in zip(gradients, weights, strict=True):
+        scale = mean_abs(gradient).clamp_min(EPSILON) if balance else 1.0
+        total += weight * gradient / scale
+    return total
+
+
+def gradient(
+    network: Network, objective: Objective, param: Param, transform: Transform,
+    generator: torch.Generator, balance: bool = True,
+) -> tuple[Tensor, Tensor]:
+    """Weighted score [B] and the gradient [B, 3, H, W] of ``param``'s image under ``transform``."""
+    leaf = param.image().detach().requires_grad_(True)
+    with torch.enable_grad():
+        seen = transform(leaf, generator)
+    scores, gradients = image_gradient(network, objective, seen)
+    weights = [term.weight for term in objective.terms]
+    (pulled,) = torch.autograd.grad(seen, leaf, combined(gradients, weights, balance))
+    return torch.einsum("t,tb->b", scores.new_tensor(weights), scores), pulled
+
+
+@dataclass(frozen=True)
+class Shaping:
+    """How a raw gradient becomes a direction worth walking.
+
+    ``bands``: Laplacian bands made equally strong (Mordvintsev 2015's Laplacian pyramid gradient
+    normalization), 0 for none; ``fine``: strength of the finest one; ``gray``: share, 0..1, that
+    is spread evenly over the color channels.
+    """
+
+    bands: int = 0
+    fine: float = 1.0
+    gray: float = 0.0
+
+    def __call__(self, g: Tensor) -> Tensor:
+        """The direction [B, 3, H, W], with mean |direction| = 1 for each picture."""
+        if self.bands:
+            bands = split(g, self.bands)
+            bands = [band / rms(band).clamp_min(EPSILON) for band in bands]
+            if len(bands) > 1:
+                bands[0] = bands[0] * self.fine
+            g = merge(bands)
+        if self.gray:
+            g = g + self.gray * (g.mean(1, keepdim=True) - g)
+        return g / mean_abs(g).clamp_min(EPSILON)
+
+
+def ascend(param: Param, direction: Tensor, step_size: float) -> Param:
+    """One normalized step uphill: ``step_size`` is the mean change in image range."""
+    return param.moved(step_size * direction)

@@ -1,0 +1,80 @@
+"""render(): the one loop. Every technique is a value in the Plan; time flows outward as frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from reverie.ascent import ascend, gradient
+from reverie.octave import start
+from reverie.ops import resize
+from reverie.param import Param, Pixels
+from reverie.plan import Octave, Plan
+from reverie.transform import Transform, compose, jitter, pad
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One step of a dream, as seen from outside.
+
+    ``image`` [B, 3, h, w] in 0..1 is live, at the size of its octave: copy it to keep it. ``score``
+    [B] is the objective before the step, a tensor so that nobody waits for a device unasked.
+    ``octave`` and ``step`` count from 0 within ``octaves`` and ``steps``; ``index`` counts all
+    frames, of which there are ``total``.
+    """
+
+    image: Tensor
+    score: Tensor
+    octave: int
+    octaves: int
+    step: int
+    steps: int
+    index: int
+    total: int
+
+    @property
+    def last(self) -> bool:
+        """Whether this is the finished picture."""
+        return self.index + 1 == self.total
+
+
+def render(plan: Plan, source: Tensor, detail: Tensor | None = None) -> Iterator[Frame]:
+    """Dream ``source`` [B, 3, H, W] in 0..1 and yield every step; the last frame is the picture.
+
+    ``source`` has the plan's size, or is brought to it. ``detail`` [B, 3, h, w], any range and size, is
+    added to the start: the dream of an earlier frame of a film. Closing the iterator cancels.
+    DeepDream: Mordvintsev, Olah & Tyka 2015.
+    """
+    source = resize(source.to(plan.device, torch.float32), plan.size).clamp(0, 1)
+    dreamt: Tensor | None = None
+    index = 0
+    for at, octave in enumerate(plan.octaves):
+        base = resize(source, octave.size).clamp(0, 1)
+        begun = start(plan.detail, base, detail, dreamt)
+        for param, score, step in _octave(plan, octave, at, Pixels(begun)):
+            dreamt = param.image()
+            done = index + 1 == plan.total
+            shown = dreamt.lerp(source, plan.blend) if done and plan.blend else dreamt
+            yield Frame(shown, score, at, len(plan.octaves), step, octave.steps, index, plan.total)
+            index += 1
+        assert dreamt is not None
+        detail = dreamt - (begun if plan.detail == "carry" else base)
+
+
+def _octave(plan: Plan, octave: Octave, at: int, param: Param) -> Iterator[tuple[Param, Tensor, int]]:
+    # Seeded by octave, so that pictures of different sizes draw alike in the octaves they share.
+    generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + at)
+    still = pad(plan.pad, plan.network.smallest, 16)
+    transform: Transform = compose(still, jitter(octave.jitter))
+    objective = plan.objective
+    if objective.measures:
+        with torch.no_grad():
+            seen = plan.network.capture(still(param.image(), generator), objective.layers)
+        objective = objective.measured(seen)
+    for step in range(octave.steps):
+        score, raw = gradient(plan.network, objective, param, transform, generator, plan.balance)
+        param = ascend(param, plan.shaping(raw), octave.step_size)
+        yield param, score, step

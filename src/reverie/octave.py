@@ -1,0 +1,49 @@
+"""The sizes a dream goes through, and what is carried from one to the next."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor
+
+from reverie.ops import Size, resize
+
+LEAST = 24  # pixels: below this short side an octave holds no form that a network could see
+
+
+def sizes(final: Size, octaves: int | Literal["auto"], scale: float, smallest: int) -> list[Size]:
+    """(height, width) of every octave, coarse first, the last one ``final``.
+
+    A number is the classic way, anchored at the fine end: final / scale, final / scale^2, ... as
+    far as the picture holds them. ``auto`` is anchored at the coarse end: ``smallest`` (short
+    side), smallest * scale, ... up to the final size, so pictures of any size share their coarse
+    octaves, and a small one predicts a large one.
+    """
+    short = min(final)
+    if octaves == "auto":
+        sides, side = [], float(smallest)
+        while side * 1.1 < short:
+            sides.append(side)
+            side *= scale
+        factors = [side / short for side in sides]
+    else:
+        factors = [scale**-k for k in range(octaves - 1, 0, -1)]
+        factors = [factor for factor in factors if short * factor >= min(LEAST, short)]
+    found = [(max(1, round(final[0] * f)), max(1, round(final[1] * f))) for f in factors]
+    distinct = [size for at, size in enumerate(found) if size != final and size not in found[:at]]
+    return [*distinct, final]
+
+
+def start(
+    detail: Literal["reinject", "lost", "carry"], source: Tensor, added: Tensor | None, dreamt: Tensor | None,
+) -> Tensor:
+    """The image an octave starts at, from the pristine ``source`` at its size.
+
+    ``reinject``: the source plus all that was dreamt so far (DeepDream 2015); ``carry``: the
+    source plus what the last octave alone added; ``lost``: the dreamt picture itself, enlarged,
+    so that the source survives only at its coarsest. ``added`` and ``dreamt`` may have any size.
+    """
+    size = (source.shape[-2], source.shape[-1])
+    if detail == "lost" and dreamt is not None:
+        return resize(dreamt, size).clamp(0, 1)
+    return source.clone() if added is None else (source + resize(added, size)).clamp(0, 1)

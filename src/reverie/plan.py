@@ -1,0 +1,131 @@
+"""prepare(): Recipe + Network -> Plan, every name resolved and every number plain."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+
+from reverie import objective as objectives
+from reverie.ascent import Shaping
+from reverie.errors import UnknownName, UsageError
+from reverie.expression import Target, parse
+from reverie.network import Network
+from reverie.objective import Objective
+from reverie.octave import sizes
+from reverie.ops import Size
+from reverie.optimize import optimized, resolve_precision
+from reverie.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Octave:
+    """The plain numbers of one octave: (height, width), steps, step size, jitter in pixels."""
+
+    size: Size
+    steps: int
+    step_size: float
+    jitter: int
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything :func:`reverie.render` needs but the source."""
+
+    network: Network
+    objective: Objective
+    octaves: tuple[Octave, ...]
+    shaping: Shaping
+    detail: Literal["reinject", "lost", "carry"]
+    pad: int
+    blend: float
+    balance: bool
+    seed: int
+    device: torch.device
+    precision: Literal["fp32", "bf16"]
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def size(self) -> Size:
+        """(height, width) of the picture."""
+        return self.octaves[-1].size
+
+    @property
+    def total(self) -> int:
+        """Steps in all octaves together: the number of frames."""
+        return sum(octave.steps for octave in self.octaves)
+
+
+def prepare(
+    network: Network, recipe: Recipe, size: Size, *,
+    device: str = "cpu", precision: Literal["auto", "fp32", "bf16"] = "fp32",
+) -> Plan:
+    """Resolve ``recipe`` for a picture of ``size`` (height, width); :class:`UsageError` when it cannot be."""
+    place = resolve_device(device)
+    number_format = resolve_precision(precision, place)
+    steps = sizes(size, recipe.octaves, recipe.octave_scale, recipe.smallest)
+    notes = []
+    if recipe.octaves != "auto" and len(steps) < recipe.octaves:
+        notes.append(f"A picture of {size[1]}x{size[0]} holds {len(steps)} octaves, not {recipe.octaves}.")
+    return Plan(
+        network=optimized(network, place, number_format),
+        objective=resolve(network, recipe.objective or network.objective, recipe.focus),
+        octaves=tuple(
+            Octave(each, recipe.steps, recipe.step_size, min(recipe.jitter, max(each) // 2)) for each in steps),
+        shaping=Shaping(recipe.bands, recipe.fine, recipe.gray),
+        detail=recipe.detail, pad=recipe.pad, blend=recipe.blend, balance=recipe.balance == "terms",
+        seed=recipe.seed, device=place, precision=number_format, notes=tuple(notes),
+    )
+
+
+def resolve_device(name: str) -> torch.device:
+    """``auto`` takes a GPU where there is one; :class:`UsageError` for a device that is absent."""
+    mps = torch.backends.mps.is_available()
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if mps else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UsageError(f"There is no device {name!r} here; use --device cpu.")
+    if device.type == "mps" and not mps:
+        raise UsageError("There is no device 'mps' here; use --device cpu.")
+    return device
+
+
+def resolve(network: Network, text: str, focus: float = 0.0) -> Objective:
+    """The objective that ``text`` means for ``network``; :class:`UnknownName` for what it lacks.
+
+    >>> resolve(load("motif"), "0.7*owl + 0.3*stage3")       # doctest: +SKIP
+    """
+    terms: list[objectives.Term] = []
+    for target in parse(text):
+        names = target.names()
+        for name in names:
+            found = _one(network, target, name, focus) * (target.weight / len(names))
+            terms.extend(found.terms)
+    return Objective(tuple(terms))
+
+
+def _one(network: Network, target: Target, name: str, focus: float) -> Objective:
+    if target.kind == "class":
+        return _class(network, network.require_class(name))
+    found = network.layer(name)
+    if target.channel is not None:
+        layer = network.require_layer(name)
+        if target.channel >= layer.channels:
+            raise UsageError(f"The layer {name!r} of {network.name} has the channels 0 to {layer.channels - 1}, "
+                             f"no {target.channel}.")
+        return objectives.channel(layer.name, target.channel)
+    if found is not None:
+        return objectives.layer(found.name, focus)
+    if target.kind == "layer":
+        network.require_layer(name)
+    index = network.class_index(name)
+    if index is None:
+        known = (*network.class_names(), *network.layer_names())
+        raise UnknownName("layer or class", name, known, f"'reverie layers {network.name}'")
+    return _class(network, index)
+
+
+def _class(network: Network, index: int) -> Objective:
+    return objectives.logit(network.logits, index, network.labels[index])

@@ -1,0 +1,155 @@
+"""What picture to make (Recipe), and how and where (Run). Torch-free; every default stands here once."""
+
+from __future__ import annotations
+
+import json
+import math
+import tomllib
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from reverie.errors import InputError, UnknownName, UsageError
+
+
+T = TypeVar("T", bound=BaseModel)
+
+
+def _octaves(value: object) -> object:
+    if isinstance(value, str) and value.strip().lower() != "auto":
+        try:
+            return int(value)
+        except ValueError:
+            raise ValueError(f"must be 'auto' or a whole number, not {value!r}") from None
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _size(value: object) -> object:
+    """'800' is a long side; '800x600' (width x height) a shape; kept as text in that form."""
+    text = str(value).strip().lower()
+    parts = text.split("x")
+    if len(parts) > 2 or not all(part.isdigit() and 1 <= int(part) <= 100_000 for part in parts):
+        raise ValueError(f"must be a long side like 1024 or WIDTHxHEIGHT like 1920x1080, not {value!r}")
+    return "x".join(str(int(part)) for part in parts)
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Recipe(_Settings):
+    """The frozen, validated description of what picture; JSON both ways."""
+
+    network: str = Field("motif", description="Network that dreams; 'reverie networks' lists them.")
+    objective: str = Field("", description="What to dream: layers, channels, classes, with weights and signs, as in "
+                           "'0.7*owl + 0.3*stage3'; by default what suits the network.")
+    octaves: Annotated[Literal["auto"] | Annotated[int, Field(ge=1, le=64)], BeforeValidator(_octaves)] = Field(
+        "auto", description="Number of sizes, coarse to fine, 1 to 64; 'auto' goes from --smallest up to the picture.")
+    octave_scale: float = Field(1.4, gt=1, le=16, description="Ratio between neighboring octaves, above 1, at most 16.")
+    smallest: int = Field(128, ge=16, le=4096, description="Short side of the coarsest octave of 'auto', in pixels, 16 to 4096.")
+    steps: int = Field(12, ge=1, le=10_000, description="Steps of ascent per octave, 1 to 10000.")
+    step_size: float = Field(0.010, gt=0, le=1, description="Mean change per step in image range, above 0, at most 1.")
+    jitter: int = Field(24, ge=0, le=1024, description="Largest random shift in pixels of the octave, 0 to 1024.")
+    detail: Literal["reinject", "lost", "carry"] = Field(
+        "reinject", description="The source's detail between octaves: put back (reinject), left behind (lost), or put "
+        "back with only the last octave's dream carried up (carry).")
+    blend: float = Field(0.0, ge=0, le=1, description="Share of the original mixed into the result, 0 to 1.")
+    size: Annotated[str, BeforeValidator(_size)] | None = Field(
+        None, description="Long side in pixels, or WxH to crop to that shape; by default the source's own, at most 2048.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Seed of all randomness, a whole number from 0.")
+    bands: int = Field(3, ge=0, le=8, description="Frequency bands of the gradient made equally strong, 0 (none) to 8.")
+    fine: float = Field(0.35, ge=0, le=4, description="Strength of the finest band against the others, 0 to 4.")
+    gray: float = Field(0.3, ge=0, le=1, description="Share of the gradient that changes light but not color, 0 to 1.")
+    focus: float = Field(1.4, ge=0, le=8, description="Power by which a layer's channels are weighted by how much the "
+                         "picture excites them, 0 (all alike) to 8.")
+    pad: int = Field(24, ge=0, le=512, description="Mirrored margin around the picture while dreaming, in pixels, 0 to 512.")
+    balance: Literal["terms", "raw"] = Field(
+        "terms", description="'terms': each term of the objective is made equally strong before its weight; 'raw': not.")
+
+    @classmethod
+    def of(cls, *layers: dict[str, Any]) -> Recipe:
+        """A recipe from dictionaries, later ones winning; :class:`UsageError` in one sentence."""
+        merged = {key: value for each in layers for key, value in each.items()}
+        return _validated(cls, merged)
+
+    def shape(self) -> tuple[int, int] | int | None:
+        """``size`` as (height, width), as a long side, or None."""
+        if self.size is None:
+            return None
+        width, _, height = self.size.partition("x")
+        return (int(height), int(width)) if height else int(width)
+
+
+class Run(_Settings):
+    """How and where: nothing here changes what picture is meant."""
+
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$", description="Where to compute: auto, cpu, cuda, cuda:N or mps.")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="Number format of the network: fp32 is the reference; auto takes bf16 where the CPU has it.")
+    threads: int | None = Field(None, ge=1, le=1024, description="CPU threads, 1 to 1024; by default all cores.")
+    weights: Path | None = Field(None, description="Weights file for the network (.safetensors, .pth), told by content.")
+    max_pixels: int = Field(300_000_000, ge=1, description="Refuse sources with more pixels than this.")
+
+
+PREVIEW = {"size": "480"}
+"""What ``--preview`` changes: the coarse octaves are those of the final picture, so it predicts it."""
+
+
+def _validated(model: type[T], values: dict[str, Any]) -> T:
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]) if first["loc"] else "value"
+        if first["type"] == "extra_forbidden":
+            raise UnknownName("option", name, model.model_fields) from None
+        reason = first["msg"].removeprefix("Value error, ")
+        reason = reason[0].lower() + reason[1:]
+        if not reason.startswith("must"):
+            reason = reason.replace("input should", "must")
+        got = "" if "not " + repr(first["input"]) in reason else f", not {first['input']!r}"
+        raise UsageError(f"--{name.replace('_', '-')} {reason}{got}.") from None
+
+
+def run(values: dict[str, Any]) -> Run:
+    """Validated Run options; :class:`UsageError` in one sentence."""
+    return _validated(Run, values)
+
+
+@cache
+def presets() -> dict[str, dict[str, Any]]:
+    """Named looks: name -> recipe fields (and ``about``, a line for people)."""
+    return tomllib.loads(resources.files("reverie").joinpath("presets.toml").read_text("utf-8"))
+
+
+def preset(name: str) -> dict[str, Any]:
+    """The recipe fields of a preset; :class:`UnknownName` with the nearest good ones."""
+    if name not in presets():
+        raise UnknownName("preset", name, presets())
+    return {key: value for key, value in presets()[name].items() if key != "about"}
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Recipe fields from a TOML or JSON file; :class:`InputError` when it is neither."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text"
+        raise InputError(f"The recipe {path} cannot be read: {reason}.") from None
+    try:
+        values = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
+    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"The recipe {path} is neither TOML nor JSON: {error}.") from None
+    return dict(values)
+
+
+def number(text: str) -> Any:
+    """The value of ``--set name=text``: JSON where it is (numbers, true), else the text itself."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return text
+    return text if isinstance(value, float) and not math.isfinite(value) else value

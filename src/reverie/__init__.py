@@ -1,0 +1,32 @@
+"""Reverie: pictures out of what a neural network sees.
+
+>>> import reverie
+>>> reverie.dream("photo.jpg", objective="owl").save("out.png")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_WHERE = {
+    "Frame": "loop", "InputError": "errors", "Job": "api", "MissingError": "errors", "Network": "network",
+    "Objective": "objective", "OutputError": "errors", "Picture": "api", "Plan": "plan", "Recipe": "recipe",
+    "Record": "record", "ReverieError": "errors", "Run": "recipe", "UnknownName": "errors",
+    "UsageError": "errors", "dream": "api", "job": "api", "load": "zoo", "prepare": "plan",
+    "render": "loop", "replay": "api",
+}
+
+__all__ = sorted(_WHERE)  # noqa: PLE0605
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy, so that `import reverie` and `reverie --help` do not wait for torch.
+    if name in _WHERE:
+        return getattr(importlib.import_module(f"reverie.{_WHERE[name]}"), name)
+    raise AttributeError(f"module 'reverie' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

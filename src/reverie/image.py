@@ -38,9 +38,7 @@ PathLike = str | os.PathLike[str]
 Array = np.ndarray[Any, Any]
 _Raw = tuple[Image.Image | Array, Array | None, bytes | None, Any]  # color, alpha, ICC profile, orientation
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF")
-_LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
-_TIFF_HEADS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _FLIPS = {2: (-1,), 3: (-1, -2), 4: (-2,), 5: (), 6: (-1,), 7: (-1, -2), 8: (-2,)}  # EXIF; 5..8 transpose
 _MARK = "reverie: "  # tells our text from a stranger's comment, where a format has no keys
 _XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/">
@@ -65,11 +63,9 @@ _LOCK = threading.Lock()
 
 @dataclass(frozen=True, eq=False)
 class Photo:
-    """A still picture in memory.
-
-    ``pixels`` is float32 [1, 3, H, W], RGB, sRGB, 0..1; ``alpha`` is float32 [1, 1, H, W], 0..1, or None;
-    ``profile`` is an ICC profile that says sRGB, or None; ``sha256`` is that of the file (or array) in hex;
-    ``notes`` has one sentence for each harmless oddity; ``name`` is the path as given.
+    """A still picture: ``pixels`` is float32 [1, 3, H, W], RGB, sRGB, 0..1; ``alpha`` float32 [1, 1, H, W],
+    0..1, or None; ``profile`` is an ICC profile that says sRGB, or None; ``sha256`` is that of the file (or
+    array) in hex; ``notes`` has one sentence for each harmless oddity; ``name`` is the path as given.
     """
 
     pixels: Tensor
@@ -108,8 +104,8 @@ def listing(folder: PathLike) -> list[Path]:
     try:
         shown = [each for each in Path(folder).iterdir() if not each.name.startswith(".")]
         found = [each for each in shown if each.suffix.lower() in READS and each.is_file()]
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder} cannot be read as a folder ({_reason(error)}); check its name.") from None
+    except OSError as error:
+        raise InputError(f"{folder} cannot be listed ({error.strerror}); name a folder of pictures.") from None
     if not found:
         raise InputError(f"{folder} holds no pictures; name a folder with JPEG, PNG or other picture files.")
     return sorted(sorted(found), key=lambda each: re.sub(r"\d+", lambda n: n[0].zfill(20), each.name.lower()))
@@ -139,10 +135,10 @@ def save(
 ) -> Path:
     """Write a picture whole or not at all: PNG, JPEG, WebP or TIFF, by the suffix. Gives the path.
 
-    ``pixels`` is [1, 3, H, W] or [3, H, W] and ``alpha`` [1, 1, H, W] or [1, H, W], both 0..1; JPEG drops
-    alpha. ``read_text`` gives ``text`` back (JPEG holds 65 kB of it). ``quality``, 1..100, is for JPEG and
-    WebP. The same arguments make the same bytes. Raises OutputError if it cannot be written and UsageError
-    for a wrong shape. Example: ``save("dream.png", photo.pixels, alpha=photo.alpha)``.
+    ``pixels`` is [1, 3, H, W] or [3, H, W], ``alpha`` [1, 1, H, W] or [1, H, W], in 0..1; JPEG drops alpha.
+    ``read_text`` gives ``text`` back (JPEG holds 65 kB of it). ``quality``, 1..100, is for JPEG and WebP. The
+    same arguments make the same bytes. Raises OutputError if it cannot be written and UsageError for a wrong
+    shape. Example: ``save("dream.png", photo.pixels, alpha=photo.alpha)``.
     """
     layers = [to_uint8(each) for each in (pixels, alpha) if each is not None]
     height, width, channels = layers[0].shape
@@ -169,7 +165,7 @@ def check_writable(path: PathLike, overwrite: bool = False, size: tuple[int, int
     """
     with _temporary(path) as temporary:
         place, kind = Path(path), WRITES.get(Path(path).suffix.lower(), "")
-        there, limit = os.path.lexists(place), _LONGEST_SIDE.get(kind, math.inf)
+        there, limit = os.path.lexists(place), {"JPEG": 65_500, "WEBP": 16_383}.get(kind, math.inf)
         refusals = {
             "is a folder; add a file name such as dream.png": place.is_dir(),
             f"has no suffix that can be written; use one of {' '.join(WRITES)}": not kind,
@@ -218,7 +214,7 @@ def _reading(path: PathLike, max_pixels: int) -> Iterator[io.BufferedReader]:
         except Exception as error:  # decoders raise anything: SyntaxError, struct.error, RuntimeError
             why = next(why.format(max_pixels) for kind, why in _UNREADABLE.items() if isinstance(error, kind))
             if isinstance(error, OSError) and error.errno and type(error) not in _UNREADABLE:
-                why = f"cannot be read ({_reason(error)}); check its name and its disk"
+                why = f"cannot be read ({error.strerror}); check its name and its disk"
         finally:
             Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = limits
     raise InputError(f"{path} {why}.")
@@ -265,9 +261,8 @@ def _picture(file: io.BufferedReader, max_pixels: int, notes: list[str]) -> _Raw
 
 def _deep_tiff(file: io.BufferedReader, max_pixels: int, notes: list[str]) -> _Raw | None:
     """A TIFF of more than 8 bits, which Pillow would cut to 8 or refuse; None for any other file."""
-    if file.read(4) not in _TIFF_HEADS:
+    if file.peek(2)[:2] not in (b"II", b"MM"):
         return None
-    file.seek(0)
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it logs each oddity; ours is one sentence
     try:
         tiff = importlib.import_module("tifffile").TiffFile(file)
@@ -352,8 +347,7 @@ def _tensor(array: Array, channels: int, orientation: Any) -> Tensor:
 def _hide(pixels: Tensor, alpha: Tensor | None) -> Tensor:
     if alpha is None or bool((alpha > 0).all()):
         return pixels
-    weight = alpha.sum(dtype=torch.float64)
-    mean = (pixels * alpha).sum((2, 3), keepdim=True, dtype=torch.float64) / weight
+    mean = (pixels * alpha).sum((2, 3), keepdim=True, dtype=torch.float64) / alpha.sum(dtype=torch.float64)
     steps = mean.nan_to_num(0.5).to(torch.float32).mul(255).round()  # whole steps, so that a file keeps it
     return torch.where(alpha > 0, pixels, steps / 255)
 
@@ -383,7 +377,7 @@ def _temporary(path: PathLike) -> Iterator[Path]:
     try:
         yield temporary
     except (OSError, ValueError) as error:
-        why = f"cannot be written ({_reason(error)}); choose another place"
+        why = f"cannot be written ({getattr(error, 'strerror', error)}); choose another place"
         why = _UNWRITABLE.get(getattr(error, "errno", 0), why)
         raise OutputError(f"{path} {why}.") from error
     finally:
@@ -404,7 +398,3 @@ def _claim(temporary: Path, target: str) -> None:
         except BaseException:
             os.unlink(target)
             raise
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -66,7 +66,7 @@ def render(plan: Plan, source: Tensor, detail: Tensor | None = None) -> Iterator
 
 def _octave(plan: Plan, octave: Octave, at: int, param: Param) -> Iterator[tuple[Param, Tensor, int]]:
     # Seeded by octave, so that pictures of different sizes draw alike in the octaves they share.
-    generator = torch.Generator().manual_seed(plan.seed * 1_000_003 + at)
+    generator = torch.Generator().manual_seed((plan.seed * 1_000_003 + at) % 2**63)
     still = pad(plan.pad, plan.network.smallest, 16)
     transform: Transform = compose(still, jitter(octave.jitter))
     objective = plan.objective

@@ -94,8 +94,8 @@ class Run(_Settings):
     max_pixels: int = Field(300_000_000, ge=1, description="Refuse sources with more pixels than this.")
 
 
-PREVIEW = {"size": "480"}
-"""What ``--preview`` changes: the coarse octaves are those of the final picture, so it predicts it."""
+PREVIEW_SIDE = 480
+"""Long side of a preview. Its coarse octaves are those of the final picture, so it predicts it."""
 
 
 def _validated(model: type[T], values: dict[str, Any]) -> T:

@@ -1,19 +1,14 @@
-"""Animals: owl, cat, dog, bird, fish, butterfly, beetle, jellyfish, and an octopus arm.
-
-Each is modeled as colored relief on one sheet (`_Clay`) and lit in one pass, so that light, shade and
-rim agree over the whole animal; the glossy eyes are painted on last.
-"""
+"""Animals, each modeled as colored relief on one sheet (`_Clay`) and lit in one pass; the eyes come last."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable, Sequence
 
 import cv2
 import numpy as np
 from numpy.random import Generator
 
 from training import canvas
-from training.canvas import Color, Field, Layer, color, dome, ellipse, hsv, mix, polar, smoothstep, turned
+from training.canvas import Color, Field, Layer, color, dome, ellipse, hsv, mix, polar, turned
+from training.canvas import smoothstep as ramp
 
 
 class _Clay:
@@ -28,8 +23,8 @@ class _Clay:
 
     def part(self, cx: float, cy: float, reach: float) -> _Clay:
         """The square window around a point: what is put on it lands on the whole."""
-        half, margin, out = self.size / 2, reach + 0.1 + abs(self.turn), object.__new__(_Clay)
-        cut = tuple(slice(max(0, int((v - margin) * half)), int((v + margin) * half) + 2) for v in (cy + 1, cx + 1))
+        k, edge, out = self.size / 2, reach + 0.1 + abs(self.turn), object.__new__(_Clay)
+        cut = tuple(slice(max(0, int((v - edge) * k)), int((v + edge) * k) + 2) for v in (cy + 1, cx + 1))
         out.__dict__ = {k: v[cut] if isinstance(v, np.ndarray) else v for k, v in vars(self).items()}
         return out
 
@@ -37,22 +32,21 @@ class _Clay:
             crease: float = 0.4, fur: Field | float = 0.0) -> None:
         """Lay a shape on top, domed to ``depth``, perhaps furry; ``crease`` darkens what is just outside."""
         d = d + 0.015 * fur
-        height = lift + 0.022 * fur + (dome(d, depth) if depth else 0)
         cover = canvas.inside(d, self.size)
         total = cover + self.alpha * (1 - cover)
         t = cover / np.maximum(total, 1e-6)
         self.rgb *= (1 - crease * np.clip(1 - d / 0.09, 0, 1) ** 2)[..., None]
         self.rgb += (np.clip(tint * np.asarray(1 + 0.2 * fur)[..., None], 0, 1) - self.rgb) * t[..., None]
-        self.height += (height - self.height) * t
+        self.height += (lift + 0.022 * fur + (dome(d, depth) if depth else 0) - self.height) * t
         self.gloss += (gloss - self.gloss) * t
         self.alpha[:] = total
 
-    def ball(self, cx: float, cy: float, rx: float, ry: float, tint: Color, lift: float, gloss: float = 0.5) -> None:
+    def ball(self, cx: float, cy: float, rx: float, ry: float, tint: Color, lift: float) -> None:
         """Lay an ellipsoid on top."""
         w = self.part(cx, cy, max(rx, ry))
-        w.put(ellipse(w.x, w.y, cx, cy, rx, ry), tint, lift, min(rx, ry), gloss)
+        w.put(ellipse(w.x, w.y, cx, cy, rx, ry), tint, lift, min(rx, ry), 0.6)
 
-    def cords(self, lines: Iterable[Sequence[object]], width: float, tint: Color, lift: float) -> None:
+    def cords(self, lines: list[tuple], width: float, tint: Color, lift: float) -> None:
         """Lay rounded cords along polylines, each given as its x and its y, on top."""
         cover = np.maximum.reduce([canvas.stroke(self.size, np.stack(np.broadcast_arrays(*line), 1), width)
                                    for line in lines])
@@ -66,7 +60,7 @@ class _Clay:
         w = self.part(cx, cy, long / 2)
         u, v = turned(w.x - cx, w.y - cy, angle)
         barbs, shaft = np.sin((u - np.abs(v) * 1.3) * (9 / wide)), np.exp(-np.abs(v) / (0.1 * wide))
-        tint = mix(root, tip, smoothstep(0.0, 1.0, u / long * 1.8 + 0.35)) * (0.92 + 0.16 * barbs)[..., None]
+        tint = mix(root, tip, ramp(0.0, 1.0, u / long * 1.8 + 0.35)) * (0.92 + 0.16 * barbs)[..., None]
         relief = wide * (0.35 - 0.5 * (v / wide) ** 2 + 0.05 * barbs + 0.25 * shaft)
         w.put(_leaf(u, v, long / 2, wide), tint, lift + relief)
 
@@ -108,7 +102,7 @@ def _scales(u: Field, v: Field, base: Color, tip: Color) -> tuple[Color, Field]:
     lx, ly = (u + 0.5 - shift) % 1.0 - 0.5, v - row + 1  # the scale hanging over from the row above
     out = (lx * 2) ** 2 + ((ly - 1) / 0.95) ** 2 > 1
     lx, ly = np.where(out, (u + shift) % 1.0 - 0.5, lx), np.where(out, ly - 1, ly)
-    edge = smoothstep(0.6, 1.05, np.hypot(lx * 1.9, np.maximum(ly - 0.9, 0)))
+    edge = ramp(0.6, 1.05, np.hypot(lx * 1.9, np.maximum(ly - 0.9, 0)))
     number = np.sin(np.floor(u + np.where(out, shift, 0.5 - shift)) * 12.99 + (row + out) * 78.23) * 437.6 % 1
     return mix(base * (0.75 + 0.4 * number)[..., None], tip, edge * 0.75), ly * 0.5 - lx * lx * 0.9
 
@@ -121,7 +115,7 @@ def _fur(rng: Generator, x: Field, y: Field) -> Field:
                      cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
 
 
-def _eyes(rng: Generator, out: Layer, ex: Sequence[float], ey: float, radius: float, hues: Sequence[float],
+def _eyes(rng: Generator, out: Layer, ex: tuple[float, ...], ey: float, radius: float, hues: tuple[float, ...],
           slit: float = 0.0, white: float = 0.0) -> Layer:
     """Paint like eyes at ``ex``: dark lid ring, fibrous iris of two colors, pupil, glow, two highlights."""
     iris, inner = (color(rng, [h - d for h in hues], (0.65, 1.0), (0.8, 1.0)) for d in (0.0, 0.06))
@@ -138,15 +132,15 @@ def _eyes(rng: Generator, out: Layer, ex: Sequence[float], ey: float, radius: fl
         u, v = (u + left - x0) * step, (v + top - y0) * step
         r, (q, a) = np.hypot(u, v), polar((u - look) / (1 - white), (v - tip) / (1 - white))
         fibre = 0.5 + 0.5 * np.sin(a * rays + phase + 3 * np.sin(a * 3 + phase))
-        tone = (0.72 + 0.4 * fibre) * (1.05 - 0.75 * smoothstep(0.72, 1.0, q)) * (0.9 + 0.45 * v)
-        rgb = mix(inner, iris, smoothstep(pupil, 0.85, q + 0.2 * fibre)) * tone[..., None]
-        rgb = mix(rgb, ball * (1 + 0.2 * v - 0.3 * r)[..., None], smoothstep(0.97, 1.03 + soft, q) * (white > 0))
+        tone = (0.72 + 0.4 * fibre) * (1.05 - 0.75 * ramp(0.72, 1.0, q)) * (0.9 + 0.45 * v)
+        rgb = mix(inner, iris, ramp(pupil, 0.85, q + 0.2 * fibre)) * tone[..., None]
+        rgb = mix(rgb, ball * (1 + 0.2 * v - 0.3 * r)[..., None], ramp(0.97, 1.03 + soft, q) * (white > 0))
         hole = (np.abs(u - look) / narrow + (v / 0.85) ** 2) * pupil if narrow else q
-        rgb = mix(rgb, lid * 0.4, smoothstep(pupil + soft, pupil - soft, hole))
-        rgb *= (1 - 0.55 * smoothstep(-0.2, -1.0, v))[..., None]
+        rgb = mix(rgb, lid * 0.4, ramp(pupil + soft, pupil - soft, hole))
+        rgb *= (1 - 0.55 * ramp(-0.2, -1.0, v))[..., None]
         for hu, hv, hr, power in ((-0.34, -0.38, 0.24, 1.0), (0.36, 0.38, 0.13, 0.6)):
-            rgb += power * (1 - rgb) * smoothstep(hr + soft, hr - soft, np.hypot(u - hu * side, v - hv))[..., None]
-        cover, rim = smoothstep(1.14 + soft, 1.14 - soft, r), smoothstep(0.93 - soft, 0.97 + soft, r)
+            rgb += power * (1 - rgb) * ramp(hr + soft, hr - soft, np.hypot(u - hu * side, v - hv))[..., None]
+        cover, rim = ramp(1.14 + soft, 1.14 - soft, r), ramp(0.93 - soft, 0.97 + soft, r)
         view[..., :3] = mix(view[..., :3], np.clip(mix(rgb, lid, rim), 0, 1), cover)
         view[..., 3] = np.maximum(view[..., 3], cover)
     return out
@@ -156,18 +150,18 @@ def _coat(rng: Generator, x: Field, y: Field, main: Color, second: Color) -> Col
     """A coat in two colors: stripes, patches, dark points, or shaded."""
     cloud = canvas.noise(rng, x.shape[0], 1.3)
     wave = np.sin(np.hypot(x, y + 0.9) * rng.uniform(22, 34) + cloud * 0.9 + np.abs(x) * 5)
-    stripes = smoothstep(0.1, 0.6, wave) * smoothstep(0.1, 0.35, np.hypot(x * 1.2, y - 0.25))
-    patches, points = smoothstep(0.2, 0.5, cloud + rng.normal() * x), smoothstep(0.75, 0.2, np.hypot(x, y - 0.2))
-    return mix(main, second, (stripes, stripes, patches, points, smoothstep(-0.6, 0.9, y))[rng.integers(5)])
+    stripes = ramp(0.1, 0.6, wave) * ramp(0.1, 0.35, np.hypot(x * 1.2, y - 0.25))
+    patches, points = ramp(0.2, 0.5, cloud + rng.normal() * x), ramp(0.75, 0.2, np.hypot(x, y - 0.2))
+    return mix(main, second, (stripes, stripes, patches, points, ramp(-0.6, 0.9, y))[rng.integers(5)])
 
 
 def owl(rng: Generator, size: int) -> Layer:
     """An owl from the front: feathered breast, folded wings, ear tufts, ringed face, huge eyes."""
     c, main = _Clay(rng, size, rng.normal(0, 0.05)), color(rng, (0.07, 0.09, 0.62), value=(0.4, 0.8))
-    dark, horn, pale = main * 0.35, color(rng, (0.11, 0.08)), color(rng, (0.1, 0.13), (0.15, 0.75), (0.8, 1.0))
-    hw, bw, n, tuft = rng.uniform((0.56, 0.52, 4, 0.36), (0.74, 0.68, 6.5, 0.6)).tolist()
-    x, y, ax, hh, ex, er = c.x, c.y, np.abs(c.x), hw * rng.uniform(0.72, 0.85), hw * 0.44, hw * rng.uniform(0.29, 0.36)
-    ey, breast = hh - 0.8, mix(pale, main, smoothstep(bw * 0.3, bw * 0.95, ax) * 0.7)
+    dark, horn, pale = main * 0.35, color(rng, (0.11, 0.08)), color(rng, (0.1, 0.13), (0.15, 0.75), (0.8, 1))
+    hw, bw, n, tall, wide = rng.uniform((0.56, 0.52, 4, 0.72, 0.29), (0.74, 0.68, 6.5, 0.85, 0.36))
+    x, y, ax, hh, ex, er = c.x, c.y, np.abs(c.x), hw * tall, hw * 0.44, hw * wide
+    ey, breast = hh - 0.77, mix(pale, main, ramp(bw * 0.3, bw * 0.95, ax) * 0.7)
     tint, h = _scales(np.arcsin(np.clip(x / bw, -1, 1)) * n * 0.9, y * n * 1.35, breast, dark)
     c.put(ellipse(x, y, 0, 0.3, bw, 0.6), tint, h * 0.16, bw)
     u, v = turned(ax - bw * 0.86, y - 0.3, rng.uniform(0.12, 0.3))
@@ -177,14 +171,14 @@ def owl(rng: Generator, size: int) -> Layer:
     c.put(ellipse(x, y, 0, ey - 0.04, hw, hh), tint, 0.2 + h * 0.09, hh * 0.85)
     r = np.hypot(ax - ex, (y - ey) * 0.95)
     d, rings = r - hw * 0.55, (0.5 + 0.5 * np.sin(r * rng.uniform(30, 60))) * rng.uniform(0.1, 0.6)
-    c.put(d, mix(mix(pale, main, rings), dark, smoothstep(-0.07, -0.01, d) * 0.8), 0.52 + 0.3 * r, 0.0, 0.1, 0.4, fur)
+    c.put(d, mix(mix(pale, main, rings), dark, ramp(-0.07, -0.01, d) * 0.8), 0.52 + 0.3 * r, 0, 0.1, 0.4, fur)
     for s, out in ((-1, np.pi), (1, 0.0)):
         for k in (-0.08, 0, 0.08):
             c.ball(s * 0.15 + k, 0.86, 0.045, 0.085, horn, 0.4)
-        c.feather(s * hw * 0.6, ey - hh * 0.62, tuft, 0.13, s * 0.5 - np.pi / 2, main, dark, 0.55)
+        c.feather(s * hw * 0.6, ey - hh * 0.62, n * 0.09, 0.13, s * 0.5 - np.pi / 2, main, dark, 0.55)
         c.feather(0, ey - er * 0.8, hw * 0.95, 0.09, out - s * 0.42, dark, main, 0.65)
     c.feather(0, ey - er * 0.1, er * 1.7, 0.1, np.pi / 2, horn, horn * 0.35, 0.75)
-    return _eyes(rng, c.shaded(main), (c.turn * 0.9 - ex, c.turn * 0.9 + ex), ey, er, (0.12, 0.08, 0.15, 0.03))
+    return _eyes(rng, c.shaded(main), (c.turn - ex, c.turn + ex), ey, er, (0.12, 0.08, 0.15, 0.03))
 
 
 def cat(rng: Generator, size: int) -> Layer:
@@ -195,113 +189,108 @@ def cat(rng: Generator, size: int) -> Layer:
     hw, hh, wide, tall, er = rng.uniform((0.74, 0.6, 0.22, 0.42, 0.2), (0.86, 0.68, 0.3, 0.52, 0.26)).tolist()
     fur, coat, t = _fur(rng, x, y - 0.22), _coat(rng, x, y - 0.22, main, second), np.linspace(0, 1, 8)
     u, v = turned(ax - hw * 0.6, y + 0.36, rng.uniform(0.3, 0.5) - np.pi / 2)
-    ear, d = mix(pink, pink * 0.35, smoothstep(0.2, -0.3, u)), _leaf(u + 0.08, v, tall * 0.66, wide * 0.66)
-    c.put(_leaf(u, v, tall, wide), mix(ear, coat, smoothstep(-0.03, 0.02, d)), 0.2 + 0.6 * np.clip(d, -0.1, 0.05), fur=fur)
+    d, ear = _leaf(u + 0.08, v, tall * 0.66, wide * 0.66), mix(pink, pink * 0.35, ramp(0.2, -0.3, u))
+    c.put(_leaf(u, v, tall, wide), mix(ear, coat, ramp(-0.03, 0.02, d)), 0.24 + 0.5 * d, fur=fur)
     d = _joined(ellipse(x, y, 0, 0.18, hw * 0.93, hh), ellipse(ax, y, hw * 0.5, 0.44, hw * 0.5, 0.36), 0.2)
-    c.put(d + fur * 0.015 * smoothstep(0.3, 0.8, ax), coat, 0.1, 0.5, fur=fur)
+    c.put(d + fur * 0.015 * ramp(0.3, 0.8, ax), coat, 0.1, 0.5, fur=fur)
     ex, ring = hw * rng.uniform(0.42, 0.48), mix(main, pale, np.float32(rng.uniform(0.2, 0.9)))
     c.put(ellipse(ax, y, ex, 0.12, er * 1.4, er * 1.2, 0.3), ring, 0.5, 0.0, 0.1, 0.1, fur)
     c.put(ellipse(x, y, 0, 0.34, 0.13, 0.42), coat * 0.3 + main * 0.7, 0.56, 0.13, 0.2, 0.2, fur)
-    muzzle = mix(pale, second, smoothstep(0.86, 0.95, np.sin(ax * 55) * np.sin(y * 45)) * 0.6)
+    muzzle = mix(pale, second, ramp(0.86, 0.95, np.sin(ax * 55) * np.sin(y * 45)) * 0.6)
     c.ball(0, 0.74, 0.2, 0.14, pale * 0.9, 0.45)
     c.put(ellipse(ax, y, 0.17, 0.58, 0.2, 0.16, 0.2), muzzle, 0.62, 0.16, 0.2, 0.5, fur * 0.5)
     d = _joined(ellipse(ax, y, 0.06, 0.41, 0.07, 0.05, 0.3), ellipse(x, y, 0, 0.46, 0.05, 0.06), 0.05)
     c.put(d, pink * rng.uniform(0.3, 1.0), 0.75, 0.08, 0.9)
     c.cords([(s * (0.2 + 0.72 * t), 0.56 + k * (0.045 + 0.13 * t) - 0.17 * t - 0.1 * np.sin(t * 3))
              for k in range(4) for s in (-1, 1)], 0.012, (pale, pale, second * 0.3)[rng.integers(3)], 0.8)
-    ends = c.turn * 0.9 - ex, c.turn * 0.9 + ex
-    return _eyes(rng, c.shaded(main), ends, 0.12, er, (0.28, 0.16, 0.52, 0.38, 0.1), 0.65)
+    return _eyes(rng, c.shaded(main), (c.turn - ex, c.turn + ex), 0.12, er, (0.28, 0.15, 0.52, 0.38), 0.65)
 
 
 def dog(rng: Generator, size: int) -> Layer:
     """A dog's face: hanging or pricked ears, a broad muzzle, wet nose, tongue out."""
     c, main = _Clay(rng, size, rng.normal(0, 0.06)), color(rng, (0.08, 0.06, 0.1), (0.25, 0.85))
-    second, pale = main * 0.2 + color(rng, (0.06, 0.1)) * rng.uniform(0, 0.5), hsv(0.1, rng.uniform(0, 0.35), 1.0)
+    second, pale = main * 0.2 + color(rng, (0.06,)) * rng.uniform(0, 0.5), hsv(0.1, rng.uniform(0, 0.35), 1)
     x, y, ax, fur = c.x, c.y, np.abs(c.x), _fur(rng, c.x, c.y + 0.1)
-    hw, mw, my, er, long = rng.uniform((0.56, 0.3, 0.26, 0.155, 0.15), (0.66, 0.4, 0.36, 0.2, 0.28)).tolist()
-    coat, (ears, other) = _coat(rng, x, y, main, second), rng.permutation([second, main])
+    hw, mw, my, er, long, wide = rng.uniform((0.56, 0.3, 0.26, 0.155, 0.15, 0.19), (0.66, 0.4, 0.36, 0.2, 0.28, 0.25))
+    coat, ex, ey, (ears, patch, _) = _coat(rng, x, y, main, second), hw * 0.45, -0.2, rng.permutation([second, main, pale])
     d = _joined(ellipse(x, y, 0, -0.22, hw, 0.62), ellipse(x, y, 0, 0.25, hw * 0.85, 0.45), 0.15)
     c.put(d, coat, 0.0, 0.5, fur=fur)
-    ex, ey, wide = hw * 0.45, -0.2, rng.uniform(0.19, 0.25)
     if rng.random() < 0.7:
         u, v = turned(ax - hw * 1.08, y + 0.12, np.pi / 2 - rng.uniform(-0.1, 0.25))
         d = ellipse(u, v, 0, 0, 0.56, wide) + 0.12 * u * np.abs(v)
     else:
         u, v = turned(ax - hw * 0.8, y + 0.52, rng.uniform(0.1, 0.5) - np.pi / 2)
-        d, ears = _leaf(u, v, 0.44, wide), mix(ears, hsv(0.97, 0.5, 0.7), smoothstep(0.11, 0.08, np.abs(v) + u * 0.1))
+        d, ears = _leaf(u, v, 0.44, wide), mix(ears, hsv(0.97, 0.5, 0.7), ramp(0.1, 0.08, abs(v) + u * 0.1))
     c.put(d, ears, 0.35 + 0.05 * np.sin(v * 18), 0.2, 0.25, 0.6, fur * 1.3)
     d = _joined(ellipse(x, y, 0, -0.35, 0.13, 0.5), ellipse(x, y, 0, my, mw, 0.3), 0.2)
     c.put(d, pale, 0.48 + 0.12 * y, 0.2, 0.15, 0.1, fur)
-    patch = (pale, other)[rng.integers(2)]
     c.put(ellipse(ax, y, ex, ey, er * 1.45, er * 1.3, -0.4), patch, 0.48, 0.0, 0.15, 0.2, fur)
     c.ball(0, my + 0.28, mw * 0.72, 0.2, hsv(0.0, 0.6, 0.12), 0.3)
-    groove = np.exp(-((x / 0.02) ** 2))
+    groove, dots = np.exp(-((x / 0.02) ** 2)), ramp(0.8, 0.95, np.sin(ax * 42) * np.sin(y * 42)) * 0.6
     pink = hsv(rng.uniform(0.93, 1.0), 0.6, 1.0) * (1 - 0.35 * groove)[..., None]
     c.put(ellipse(x, y, 0, my + 0.28 + long * 0.6, 0.15, long), pink, 0.45 - 0.05 * groove, 0.15, 0.6)
-    dots = smoothstep(0.8, 0.95, np.sin(ax * 42) * np.sin(y * 42)) * 0.6
     d, muzzle = ellipse(ax, y, mw * 0.5, my + 0.1, mw * 0.62, 0.22, 0.35), (pale, main)[rng.integers(2)]
     c.put(d, mix(muzzle, second * 0.5, dots), 0.62, 0.22, 0.2, 0.6, fur)
-    d = _joined(ellipse(ax, y, 0.085, my - 0.1, 0.12, 0.1, 0.2), ellipse(x, y, 0, my - 0.02, 0.07, 0.09), 0.08)
-    hole = np.exp(-((ax - 0.1) ** 2 + (y - my + 0.06) ** 2) / 0.0016)
-    c.put(d, hsv(rng.random(), 0.3, rng.uniform(0.08, 0.25)) * (1 - hole)[..., None], 0.8 - 0.05 * hole, 0.13, 1.0)
-    return _eyes(rng, c.shaded(main), (c.turn * 0.9 - ex, c.turn * 0.9 + ex), ey, er, (0.07, 0.1, 0.57, 0.35))
+    d = _joined(ellipse(ax, y, 0.08, my - 0.1, 0.12, 0.1, 0.2), ellipse(x, y, 0, my - 0.02, 0.07, 0.09), 0.08)
+    hole, nose = np.exp(-((ax - 0.1) ** 2 + (y - my + 0.06) ** 2) / 0.0016), hsv(rng.random(), 0.3, 0.18)
+    c.put(d, nose * (1 - hole)[..., None], 0.8 - 0.05 * hole, 0.13, 1.0)
+    return _eyes(rng, c.shaded(main), (c.turn - ex, c.turn + ex), ey, er, (0.07, 0.1, 0.57, 0.35))
 
 
 def bird(rng: Generator, size: int) -> Layer:
     """A bird from the side: scaly down, rows of wing feathers, tail, beak, often a crest."""
     c, belly = _Clay(rng, size), color(rng, (0.1, 0.14, 0.04), (0.2, 0.9), (0.85, 1.0))
-    main, second, horn = (color(rng, h, (0.6, 1.0)) for h in ((0.58, 0.0, 0.33), (0.12, 0.5, 0.05), (0.1, 0.04)))
-    (tilt, hr, bow, long, wide), hx, hy = rng.uniform((0.5, 0.32, -0.2, 0.24, 0.1), (0.8, 0.4, 1.3, 0.32, 0.16)), -0.34, -0.38
-    tip = main * rng.uniform(0.15, 0.5)
+    main, second, horn = (color(rng, h, (0.6, 1)) for h in ((0.58, 0, 0.33), (0.12, 0.5, 0.05), (0.1, 0.04)))
+    tilt, hr, bow, long, wide = rng.uniform((0.5, 0.32, -0.2, 0.24, 0.1), (0.8, 0.4, 1.3, 0.32, 0.16))
+    hx, hy, tip = -0.34, -0.38, main * rng.uniform(0.15, 0.5)
     for k in range(5):
         c.feather(0.22, 0.2, 0.78, 0.1, tilt + 0.13 * (k - 2), main, tip, 0.05 * k)
     for px in (-0.12, 0.12):
-        c.cords([((px, px), (0.3, 0.8)), *(((px, px + t), (0.78, 0.88)) for t in (-0.13, -0.02, 0.1))], 0.05, horn, 0.05)
+        c.cords([((px, px), (0.3, 0.8)), ((px - 0.13, px, px + 0.1), (0.88, 0.78, 0.88))], 0.05, horn, 0.05)
     for a in 0.42 * np.arange(rng.choice([0, 3, 4])) - 2.1:
         c.feather(hx + 0.06 + hr * 0.6 * np.cos(a), hy + hr * 0.6 * np.sin(a), 0.36, 0.07, a, main, second)
     u, v = turned(c.x - hx, c.y - hy, tilt)
-    down = mix(main, belly, smoothstep(0.0, 0.25, v + 0.15 * smoothstep(0.0, 0.4, u)))
-    down = mix(down, second, smoothstep(0.05, -0.05, u - hr * rng.uniform(0.2, 0.9)) * rng.integers(2))
+    down = mix(main, belly, ramp(0.0, 0.25, v + 0.15 * ramp(0.0, 0.4, u)))
+    down = mix(down, second, ramp(0.05, -0.05, u - hr * rng.uniform(0.2, 0.9)) * rng.integers(2))
     tint, h = _scales(v * 9, u * 9, down, down * 0.4)
     c.put(_joined(ellipse(u, v, 0.54, 0.1, 0.56, 0.46), np.hypot(u, v) - hr, 0.2), tint, 0.2 + h * 0.07, 0.4)
     for row, (reach, n, tint) in enumerate(((0.76, 7, main), (0.54, 6, second), (0.38, 5, main))):
         for k in range(n):
-            c.feather(0.02 * k - 0.08 - 0.05 * row, 0.16 * k / n, reach, reach * 0.16, tilt - 0.3 + 0.75 * k / n, tint,
-                      (tip, tint * 0.5, tip)[row], 0.62 + 0.06 * row + 0.01 * k)
+            c.feather(0.02 * k - 0.08 - 0.05 * row, 0.16 * k / n, reach, reach / 6, tilt - 0.3 + 0.75 * k / n,
+                      tint, (tip, tint * 0.5, tip)[row], 0.62 + 0.06 * row + 0.01 * k)
     u, v = turned(c.x - hx + hr * 1.1, c.y - hy - 0.06, rng.uniform(-0.25, 0.1))
     slot = np.exp(-(((v + bow * u * u - wide * 0.2) / 0.012) ** 2))
-    tint = mix(horn, horn * 0.3, smoothstep(0.0, -long, u)) * (1 - 0.7 * slot)[..., None]
-    c.put(np.maximum(_leaf(u, v + bow * u * u, long, wide), u - long * 0.7), tint, 0.42 - 0.04 * slot, 0.1, 0.9)
+    tint = mix(horn, horn * 0.3, ramp(0.0, -long, u)) * (1 - 0.7 * slot)[..., None]
+    c.put(np.maximum(_leaf(u, v + bow * u * u, long, wide), u - 0.2), tint, 0.42 - 0.04 * slot, 0.1, 0.9)
     c.ball(hx - 0.06, hy - 0.03, hr * 0.56, hr * 0.53, (second, belly)[rng.integers(2)], 0.45)
-    return _eyes(rng, c.shaded(second), (hx - 0.06,), hy - 0.03, hr * rng.uniform(0.36, 0.46), (0.1, 0.05, 0.6))
+    return _eyes(rng, c.shaded(second), (hx - 0.06,), hy - 0.03, hr * rng.uniform(0.36, 0.46), (0.1, 0, 0.6))
 
 
 def fish(rng: Generator, size: int) -> Layer:
     """A fish from the side: rows of scales, rayed fins, gill, lips, a big round eye."""
     c, belly, kind = _Clay(rng, size), color(rng, (0.14,), (0.05, 0.5), (0.9, 1.0)), rng.integers(4)
     main, second = color(rng, (0.06, 0.52, 0.14), (0.6, 1.0), (0.65, 1.0)), color(rng, (0.6, 0.97, 0.12))
-    root, tip = ((main, second), (second, main))[rng.integers(2)]
-    (tall, n, mouth, freq), fins = rng.uniform((0.42, 3.5, 0.05, 9), (0.62, 6.5, 0.11, 18)), rng.uniform(0.8, 1.15, 4)
+    (root, tip), tall = rng.permutation([main, second]), rng.uniform(0.42, 0.62)
+    n, mouth, freq, *fins = rng.uniform((3.5, 0.05, 9, *[0.8] * 4), (6.5, 0.11, 18, *[1.15] * 4))
     x, y, s = c.x, c.y - rng.normal(0, 0.12) * (c.x * c.x - 0.3), np.clip((c.x + 0.92) / 1.45, 0, 1)
-    half = tall * s**0.6 * (1 - s) ** 0.9 * 2.0 + 0.1 * smoothstep(0.0, 0.4, x) + 1e-3
+    half = tall * s**0.6 * (1 - s) ** 0.9 * 2.0 + 0.1 * ramp(0.0, 0.4, x) + 1e-3
 
     def fin(fx: float, fy: float, reach: float, angle: float, span: float, lift: float = 0.0) -> None:
-        for a in np.linspace(span, -span, 9):
-            c.feather(fx, fy, reach * (1 - 0.2 * (a / span) ** 2), reach * span * 0.15, angle + a, root, tip, lift)
-
+        for a in np.linspace(span, -span, 7):
+            long = reach * (1 - 0.2 * (a / span) ** 2)
+            c.feather(fx, fy, long, reach * span * 0.19, angle + a, root, tip, lift)
     fin(0.38, 0, 0.55 * fins[0], 0, 0.7)
     fin(-0.1, -tall * 0.4, tall * 0.5 + 0.32 * fins[1], -1.1, 0.8)
     fin(0.1, tall * 0.4, tall * 0.5 + 0.2 * fins[2], 1.0, 0.6)
-    bow = np.clip(y / half, -1, 1)
+    bow, face = np.clip(y / half, -1, 1), ramp(0.02, -0.02, np.hypot(x + 0.92, y * 0.9) - 0.45)
     bars = (x, y * 1.5, x + y, x)[kind] * freq + (kind == 3) * canvas.noise(rng, size, 1.3) + y * y * 4 + n
-    skin = mix(mix(main, second, smoothstep(-0.15, 0.15, np.sin(bars))), belly, smoothstep(0.2, 1, bow))
+    skin = mix(mix(main, second, ramp(-0.15, 0.15, np.sin(bars))), belly, ramp(0.2, 1, bow))
     skin, h = _scales(np.arcsin(bow) * n, x * n * 1.9, skin, skin * 0.2)
-    face = smoothstep(0.02, -0.02, np.hypot(x + 0.92, y * 0.9) - 0.45)
-    skin = mix(skin, mix(root, belly, smoothstep(-0.5, 1.0, bow)), face)
+    skin = mix(skin, mix(root, belly, ramp(-0.5, 1.0, bow)), face)
     bulge = 0.15 + half * np.sqrt(1 - bow**2) * 0.9 + (1 - face) * h * 0.11 + 0.08 * face
     c.put(np.maximum(np.abs(y) - half, np.maximum(x - 0.52, -0.93 - x)) * 0.75, skin, bulge, 0.0, 0.7)
     for s in (1, -1):
-        c.ball(-0.87, 0.03 + s * mouth * 0.6, 0.09, mouth * 0.8, second, 0.15, 0.8)
+        c.ball(-0.87, 0.03 + s * mouth * 0.6, 0.09, mouth * 0.8, second, 0.15)
     fin(-0.36, tall * 0.25, 0.42 * fins[3], 0.5, 0.5, tall + 0.15)
     return _eyes(rng, c.shaded(tip), (-0.6,), -tall * 0.2, tall * 0.34, (0.12, 0.5, 0.0), 0.0, 0.3)
 
@@ -310,102 +299,100 @@ def butterfly(rng: Generator, size: int) -> Layer:
     """A butterfly from above: four veined wings with dark spotted borders and glossy eyespots."""
     c, dark, t = _Clay(rng, size), hsv(rng.random(), 0.6, rng.uniform(0.05, 0.2)), np.linspace(0, 1, 9)
     main, second = (color(rng, h, (0.75, 1.0), (0.85, 1.0)) for h in ((0.07, 0.6, 0.14), (0.02, 0.52, 0.8)))
-    pale, veins, border = color(rng, (0.14, 0.55), (0, 0.6), (0.95, 1)), rng.integers(7, 12), rng.uniform(0.74, 0.88)
-    r, a = polar(np.abs(c.x) / rng.uniform(0.85, 1.0) - 0.02, c.y - 0.05)
+    pale, veins = color(rng, (0.14, 0.55), (0, 0.6), (0.95, 1)), rng.integers(7, 12)
+    (r, a), border = polar(np.abs(c.x) / rng.uniform(0.85, 1.0) - 0.02, c.y - 0.05), rng.uniform(0.74, 0.88)
     reach, half = rng.uniform(((0.75, 1.1), (0.75, 0.75)), ((0.95, 1.22), (0.9, 0.85)))
     for k, mid in enumerate((0.72, -0.72)):
         w = (a - mid) / half[k]
-        cell, line, lobe = np.cos(w * veins), np.abs(np.sin(w * veins / 2)), np.cos(np.clip(w, -1, 1) * np.pi / 2)
+        cell, line, lobe = np.cos(w * veins), abs(np.sin(w * veins / 2)), np.cos(w.clip(-1, 1) * np.pi / 2)
         edge = reach[k] * np.maximum(lobe, 0) ** 0.45 * (0.95 + 0.03 * np.cos(w * veins * 2)) + 1e-3
         q = r / edge
-        ink = np.maximum(smoothstep(0.86, 0.98, line) * 0.7, smoothstep(0, 0.08, q - border))
-        wing = mix(mix(main, second, smoothstep(0.25, 1.0, q + 0.12 * cell)), dark, ink)
-        wing = mix(wing, pale, smoothstep(0.6, 0.4, np.hypot((q - (1 + border) / 2) * 8, line * 1.4)))
+        ink = np.maximum(ramp(0.86, 0.98, line) * 0.7, ramp(0, 0.08, q - border))
+        wing = mix(mix(main, second, ramp(0.25, 1.0, q + 0.12 * cell)), dark, ink)
+        wing = mix(wing, pale, ramp(0.6, 0.4, np.hypot((q - (1 + border) / 2) * 8, line * 1.4)))
         relief = 0.12 + 0.03 * cell + 0.012 * np.cos(q * 45) * (q < border) + 0.15 * np.clip(q, 0, 1) ** 2
         c.put((r - edge) * 0.7, wing, relief, 0.0, 0.5, 0.6)
     c.cords([(s * (0.04 + 0.36 * t**1.5), -0.35 - 0.5 * np.sin(t * 1.5)) for s in (-1, 1)], 0.025, dark, 0.3)
-    for px, py, rx, ry in ((-0.4, -0.85, 0.045, 0.045), (0.4, -0.85, 0.045, 0.045), (0, -0.34, 0.1, 0.09),
-                           *((0, 0.62 - 0.12 * k, 0.05 + 0.011 * k, 0.085) for k in range(6)), (0, -0.13, 0.13, 0.2)):
+    for px, py, rx, ry in (*((0, 0.62 - 0.12 * k, 0.05 + k / 90, 0.085) for k in range(6)),
+                           (0, -0.13, 0.13, 0.2), (-0.4, -0.85, 0.045, 0.045), (0.4, -0.85, 0.045, 0.045),
+                           (0, -0.34, 0.1, 0.09)):
         c.ball(px, py, rx, ry, (main * 0.6, second, dark)[round(py * 16) % 3], 0.32)
     out = _eyes(rng, c.shaded(second, 0.6), (-0.075, 0.075), -0.37, 0.055, (0.0, 0.3))
-    for px, py, radius in zip(reach * 0.41, reach * (0.36, -0.36) + 0.05, rng.permutation([0.15, 0.09]), strict=True):
-        _eyes(rng, out, (-px, px), py, radius, (0.12, 0.55, 0.0), 0.0, 0.25)
+    for px, py, radius in zip(reach * 0.41, reach * (0.36, -0.36), rng.permutation([0.15, 0.09]), strict=True):
+        _eyes(rng, out, (-px, px), py + 0.05, radius, (0.12, 0.55, 0.0), 0.0, 0.25)
     return out
 
 
 def beetle(rng: Generator, size: int) -> Layer:
     """A shiny beetle from above: split wing cases, jointed legs, feelers, sometimes pincers."""
-    c, n, wide, t = _Clay(rng, size), rng.uniform(24, 40), rng.uniform(0.46, 0.6), np.linspace(0, 1, 8)
+    c, t, (n, wide, kink) = _Clay(rng, size), np.arange(8) / 7, rng.uniform((24, 0.46, -0.07), (40, 0.6, 0.07))
     main, sheen = color(rng, (0.38, 0.0, 0.6), (0.75, 1)), color(rng, (0.12, 0.5, 0.85), (0.8, 1), (0.9, 1))
-    x, y, ax, dark, kind = c.x, c.y, np.abs(c.x), hsv(rng.random(), 0.5, rng.uniform(0.06, 0.25)), rng.integers(4)
+    x, y, ax, dark = c.x, c.y, np.abs(c.x), hsv(rng.random(), 0.5, rng.uniform(0.06, 0.25))
     for y0, knee, foot, out in ((-0.25, -0.45, -0.85, 0.0), (0.05, 0.05, 0.15, 0.07), (0.3, 0.5, 0.9, 0.0)):
-        leg = np.array([(0.3, 0.74 + out, 0.88, 0.84 + out), (y0, knee + rng.normal(0, 0.04), (knee + foot) / 2, foot)])
+        leg = np.array([(0.3, 0.74 + out, 0.88, 0.84 + out), (y0, knee + kink, (knee + foot) / 2, foot)])
         for k, width in enumerate((0.1, 0.07, 0.04)):
             c.cords([(s * leg[0, k:k + 2], leg[1, k:k + 2]) for s in (-1, 1)], width, main * 0.4 + dark, 0.0)
     c.cords([(s * (0.1 + 0.4 * t), -0.65 - 0.3 * np.sin(t * 2.4)) for s in (-1, 1)], 0.035, dark, 0.1)
     if rng.random() < 0.4:
         d = np.abs(np.hypot(ax - 0.04, y + 0.8) - 0.17) + 0.12 * np.clip(-0.8 - y, 0, 1) - 0.05
         c.put(np.maximum(d, 0.05 - ax), dark + main * 0.3, 0.1, 0.05, 1.0)
-    c.ball(0, -0.66, 0.23, 0.2, dark + main * 0.15, 0.1, 0.9)
-    grain, collar = 0.004 * np.sin(x * 60) * np.sin(y * 60), (main, dark)[rng.integers(2)]
-    c.put(ellipse(x, y, 0, -0.42, wide * 0.8, 0.26), collar, 0.1 + grain, 0.26, 1.0)
+    c.ball(0, -0.66, 0.23, 0.2, dark + main * 0.15, 0.1)
+    grain, seam, kind = 0.004 * np.sin(x * 60) * np.sin(y * 60), np.exp(-ax / 0.018), rng.integers(4)
+    c.put(ellipse(x, y, 0, -0.42, wide * 0.8, 0.26), (main, dark)[rng.integers(2)], 0.1 + grain, 0.26, 1.0)
     relief = np.cos(np.arcsin(np.clip(x / wide, -1, 1)) * n) * 0.012 if kind < 2 else grain
     spot = np.cos(ax * 12 - 2.6) + np.cos(y * 9 + n) if kind < 3 else np.cos(y * 13) + 0.4 * np.cos(ax * 20)
-    shell = mix(main, sheen, (0.5 + 0.5 * np.sin(y * rng.uniform(1, 4) + ax * 3 + n)) * (kind < 2))
-    seam = np.exp(-ax / 0.018)
-    shell = mix(shell, dark, np.maximum(smoothstep(0.75, 0.95, spot) * (kind > 0), 0.8 * seam))
+    shell = mix(main, sheen, (0.5 + 0.5 * np.sin(y * n / 12 + ax * 3 + n)) * (kind < 2))
+    shell = mix(shell, dark, np.maximum(ramp(0.75, 0.95, spot) * (kind > 0), 0.8 * seam))
     c.put(ellipse(x, y, 0, 0.24, wide, 0.62), shell, 0.2 - 0.06 * seam + relief, wide * 0.9, 1.2)
     return _eyes(rng, c.shaded(sheen, 0.9), (-0.17, 0.17), -0.72, 0.075, (0.12, 0.0, 0.3))
 
 
 def jellyfish(rng: Generator, size: int) -> Layer:
     """A jellyfish: translucent ribbed bell with a frilled rim, ruffled arms, trailing tentacles."""
-    c, glow, rim, t = _Clay(rng, size), hsv(rng.random(), rng.uniform(0.3, 0.7), 1.0), -0.12, np.linspace(0, 1, 24)
+    c, glow, rim, t = _Clay(rng, size), hsv(rng.random(), rng.uniform(0.3, 0.7), 1), -0.12, np.arange(25) / 24
     main, second = (color(rng, h, (0.6, 1), (0.75, 1.0)) for h in ((0.85, 0.58, 0.5), (0.93, 0.7, 0.12)))
-    x, y, wide, tall, ribs = c.x, c.y, rng.uniform(0.68, 0.88), rng.uniform(0.6, 0.78), rng.integers(6, 12) * 2
+    x, y, wide, tall, ribs = c.x, c.y, rng.uniform(0.7, 0.88), rng.uniform(0.6, 0.8), 2 * rng.integers(6, 12)
     drift, ax, depth = rng.normal(0, 0.2), np.abs(x) / wide, np.clip((y - rim) / tall + 1, 0, 1)
     for tint, count in ((main * 0.75, 7), ((second + glow) / 2, 6)):
-        c.cords([(px * (1 - 0.2 * t) + drift * t * t + 0.09 * t * np.sin(t * rng.uniform(5, 11) + px * 9),
-                  rim + rng.uniform(0.8, 1.05) * t) for px in np.linspace(-0.9, 0.9, count) * wide], 0.03, tint, 0.05)
+        c.cords([(px * (0.9 - 0.2 * t) + drift * t * t + 0.09 * t * np.sin(t * rng.uniform(5, 11) + px * 9),
+                  rim + rng.uniform(0.8, 1.05) * t) for px in np.linspace(-wide, wide, count)], 0.03, tint, 0.05)
     for k in (-0.33, 0.27, -0.06):
         phase, s = rng.uniform(0, 6), np.clip((y - rim) / rng.uniform(0.65, 0.95), 0, 1)
         u = np.abs(x - k * wide - drift * s * s * 0.8 - 0.05 * np.sin(s * 9 + phase))
         frill = np.sin(y * 38 + phase + 25 * u)
         d = np.maximum(u - 0.15 * (1 - s) ** 0.6 * (1 + 0.25 * frill), rim - y) * 0.7 + 0.02 * (s == 1)
-        tint = mix(second, glow, smoothstep(-0.03, 0.0, d)) * (0.85 + 0.15 * frill)[..., None]
-        c.put(d, tint, 0.1 + 0.02 * frill, 0.12, 0.6)
+        c.put(d, mix(second, glow, ramp(-0.03, 0.0, d)), 0.1 + 0.02 * frill, 0.12, 0.6)
     m = np.arcsin(np.clip(x / (wide * np.sqrt(np.clip(depth * (2 - depth), 0.02, 1))), -1, 1))
     rib, low = np.cos(m * ribs), rim + 0.1 * np.cos(ax * 1.5) + 0.045 * np.abs(np.sin(m * ribs / 2))
     d = np.maximum(ellipse(x, y, 0, rim, wide, tall), y - low)
     organ = np.exp(-18 * np.abs(np.hypot(ax - 0.26, (depth - 0.62) * 0.7) - 0.13))
-    shine = np.maximum(smoothstep(0.7, 1.0, np.sin(depth * 30) * rib), smoothstep(-0.1, 0.0, d))
-    bell = mix(main, second, smoothstep(0.2, 1.0, depth) * (0.55 + 0.45 * rib))
-    c.put(d, mix(bell, glow, np.maximum(organ, shine) * 0.7), 0.3 + 0.03 * rib * depth + 0.03 * organ, 0.5, 0.5)
-    out = c.shaded(glow, 0.4)
-    out[..., 3] *= np.where(d < 0, 0.75 + 0.25 * smoothstep(-0.2, 0.0, d), 0.95)
-    return out
+    shine = np.maximum(ramp(0.7, 1.0, np.sin(depth * 30) * rib), ramp(-0.1, 0.0, d))
+    bell = mix(main, second, ramp(0.2, 1.0, depth) * (0.55 + 0.45 * rib))
+    c.put(d, mix(bell, glow, np.maximum(organ, shine) * 0.7), 0.3 + 0.03 * (rib * depth + organ), 0.5, 0.5)
+    c.alpha *= np.where(d < 0, 0.75 + 0.25 * ramp(-0.2, 0.0, d), 0.95)
+    return c.shaded(glow, 0.4)
 
 
 def tentacle(rng: Generator, size: int) -> Layer:
     """A curling octopus arm: mottled skin, two rows of ringed suckers that shrink toward the tip."""
     c, n, pale = _Clay(rng, size), 220, color(rng, (0.05, 0.95, 0.12), (0.1, 0.55), (0.9, 1.0))
-    main, second, t = color(rng, (0.0, 0.8, 0.48), (0.6, 1.0)), color(rng, (0.06, 0.9, 0.6)), np.linspace(0, 1, n)
-    turn = rng.uniform(0, 6.3) - rng.uniform(2.2, 3.3) * np.log(1.06 - t) + rng.uniform(-0.8, 0.8) * np.sin(t * 5)
+    main, second, t = color(rng, (0, 0.8, 0.48), (0.6, 1)), color(rng, (0.06, 0.9, 0.6)), np.linspace(0, 1, n)
+    turn = rng.uniform(0, 6) - rng.uniform(2.2, 3.3) * np.log(1.06 - t) + rng.normal(0, 0.5) * np.sin(t * 5)
     girth, ahead = rng.uniform(0.22, 0.31) * (1.02 - t) ** 0.8, np.stack([np.cos(turn), np.sin(turn)], 1)
     path, normal = np.cumsum(ahead, 0), np.stack([-ahead[:, 1], ahead[:, 0]], 1)
     scale = 1.52 / np.ptp(path, 0).max()
     path, along = (path - (path.max(0) + path.min(0)) / 2) * scale, np.cumsum(scale / girth)
     index = np.full((size, size), -1, np.int32)  # which piece of the arm a pixel shows; nearer the tip wins
-    left, right = (((path + s * normal * girth[:, None] + 1) * size * 8 - 8).astype(np.int32) for s in (-1.1, 1.1))
+    left, right = (((path + s * normal * girth[:, None] + 1) * size * 8 - 8).astype(int) for s in (-1.1, 1.1))
     for k in range(n - 1):
-        cv2.fillConvexPoly(index, np.array([left[k], left[k + 1], right[k + 1], right[k]]), k, cv2.LINE_8, 4)
+        cv2.fillConvexPoly(index, np.int32([left[k], left[k + 1], right[k + 1], right[k]]), k, cv2.LINE_8, 4)
     px, py, nx, ny, g, s = (v.astype(np.float32)[index] for v in (*path.T, *normal.T, girth, along))
     v, s = ((c.x - px) * nx + (c.y - py) * ny) / g, s + ((c.x - px) * ny - (c.y - py) * nx) / g
     blot, warts = (canvas.noise(rng, size, power) for power in (0.9, 0.5))
-    skin = mix(main, second, smoothstep(-0.2, 0.8, blot + 0.5 * np.sin(s * 9))) * (1 + 0.08 * warts)[..., None]
-    near, far = (np.hypot((s * 1.5 + k / 2) % 1 / 1.5 - 0.333, (v - 0.2 - 0.42 * k) * (1 + 0.4 * k)) for k in (0, 1))
-    cup, hole = (smoothstep(*edges, np.minimum(near, far)) for edges in ((0.33, 0.28), (0.2, 0.1)))
-    skin = mix(mix(skin, pale, smoothstep(0.05, 0.35, v) * 0.75), mix(pale, (main + second) * 0.25, hole), cup)
-    relief = np.sqrt(np.clip(1 - v * v, 0, 1)) + warts * smoothstep(0.1, -0.2, v) * 0.05 + cup * (0.16 - 0.3 * hole)
+    skin = mix(main, second, ramp(-0.2, 0.8, blot + 0.5 * np.sin(s * 9))) * (1 + 0.08 * warts)[..., None]
+    near, far = (np.hypot((s * 1.5 + k) % 1 - 0.5, (v - 0.2 - 0.84 * k) * (1.5 + k)) for k in (0, 0.5))
+    cup, hole = (ramp(*edges, np.minimum(near, far)) for edges in ((0.5, 0.42), (0.3, 0.15)))
+    skin = mix(mix(skin, pale, ramp(0.05, 0.35, v) * 0.75), mix(pale, (main + second) * 0.25, hole), cup)
+    relief = np.sqrt(np.clip(1 - v * v, 0, 1)) + warts * ramp(0.1, -0.2, v) * 0.05 + cup * (0.16 - 0.3 * hole)
     c.put(np.where(index < 0, 0.2, (np.abs(v) - 1) * g), skin, g * relief + index * (0.5 / n), 0.0, 0.8)
     return c.shaded(second, 0.4)

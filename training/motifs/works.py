@@ -11,7 +11,22 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from training.canvas import (
-    Color, Field, Layer, color, dome, empty, hsv, inside, layer, mix, noise, polar, polygon, smoothstep, turned)
+    Color,
+    Field,
+    Layer,
+    color,
+    dome,
+    empty,
+    hsv,
+    inside,
+    layer,
+    mix,
+    noise,
+    polar,
+    polygon,
+    smoothstep,
+    turned,
+)
 
 Colors = NDArray[np.float32]  # [H, W, 3], or what broadcasts to it
 Sun = tuple[float, float]  # where the light stands in the picture plane; y is down
@@ -117,7 +132,7 @@ def _tower(rng: Generator, out: Layer, tints: Sequence[Color], side: float, cx: 
         reach = 1.38 * w * t ** rng.uniform(1.0, 1.35)
         v = np.clip((x - cx) / reach, -1, 1)
         bow = np.sqrt(1 - v * v)
-        tiles = tints[1] * _bricks(np.arcsin(v) * 2.2, t * rng.uniform(6, 10) - 0.4 * bow) * (0.4 + 0.75 * shade)
+        tiles = tints[1] * _bricks(np.arcsin(v) * 2.2, t * rng.uniform(6, 10) - bow * 0.4) * (shade + 0.15)
         _put(view, size, _round(tiles, v, side), np.abs(x - cx) - reach, (down - 0.22 * bow) * w, tip - y)
         flag = np.abs(y - tip + 0.25 * w + 0.08 * w * np.sin(8 * u)) - 0.22 * w * (1 - u)
         _put(view, size, tints[2], np.minimum(flag, u - 0.1), np.abs(y - tip) - 0.45 * w, -u * w)
@@ -159,7 +174,7 @@ def pagoda(rng: Generator, size: int) -> Layer:
     for tier in range(tiers):
         eave, floor, last = widest * (1 - taper * tier), 0.8 - tier * pitch, tier == tiers - 1
         w, base = eave * 0.62, floor - pitch * 0.42  # half the storey's width; where the eaves hang
-        tall, tip = pitch * (0.8 if last else 0.62), 0.02 if last else eave * 0.36  # the roof's, and its ridge
+        tall, tip = pitch * (0.8 if last else 0.62), 0.02 if last else eave * 0.36  # the roof, its ridge
         box, x, y = _window(size, -eave - 0.1, base - tall - lift * eave - 0.1, eave + 0.1, floor + 0.03)
         view, u = out[box], np.clip(x / w, -1, 1)
         bay = np.abs((u * (2.5 if tier < tiers - 2 else 1.5) + 0.5) % 1 - 0.5) * 2  # 0 in a bay's middle
@@ -212,8 +227,8 @@ def gear(rng: Generator, size: int) -> Layer:
         base = mix(mix(metal, other, part), INK, smoothstep(hub * 0.24, hub * 0.2, r) * 0.9)
         sheen = 0.55 + 0.6 * np.abs(np.cos(a - np.arctan2(sun[1], sun[0]))) ** 5 + 0.12 * np.cos(5 * a + 1)
         sheen *= (1 + 0.07 * np.sin(r * rng.uniform(90, 130))) * (0.5 + 0.5 * smoothstep(0.0, 0.05, -body))
-        rgb = mix(base, WHITE, np.clip(sheen - 0.8, 0, 1) * 0.5) * sheen[..., None]  # a lathe-cut face's cones
-        _lay(out[box], 0.4 * smoothstep(0.12, -0.04, body) * out[box][..., 3], INK)  # its shadow on the others
+        rgb = mix(base, WHITE, np.clip(sheen - 0.8, 0, 1) * 0.5) * sheen[..., None]  # as if cut on a lathe
+        _lay(out[box], 0.4 * smoothstep(0.12, -0.04, body) * out[box][..., 3], INK)  # it shades the others
         back = rng.choice([0, 0, rim + 0.02])  # a plate behind the spokes
         _put(out[box], size, _relief(metal * 0.3, -0.1 * r, sun, 0.2, 0.2, size), r - back)
         _put(out[box], size, _relief(rgb, height * big, sun, 0.9, 0.5, size), body * big)
@@ -224,7 +239,7 @@ def spiral(rng: Generator, size: int) -> Layer:
     """A glossy band, or several, swirling into the center, each round like a tube and often striped."""
     r, a = polar(*_window(size)[1:])
     a, curl, power = a * rng.choice([-1, 1]), rng.uniform(2.5, 6.0), rng.uniform(0.35, 1.0)
-    across = np.abs((a * rng.integers(1, 5) / (2 * np.pi) + curl * r**power) % 1 - 0.5) * 2  # 0 in a band's middle
+    across = np.abs((a * rng.integers(1, 5) / (2 * np.pi) + curl * r**power) % 1 - 0.5) * 2  # 0 mid-band
     tube = np.sqrt(1 - 0.97 * across**2).astype(np.float32)
     height = tube * np.minimum(r ** (1 - power) / (curl * power), 0.25) * 0.6  # as round as the band is wide
     first, second, third = _tints(rng, *[((0.55, 0.85, 0.08), 0.65, 0.65)] * 3)
@@ -247,11 +262,12 @@ def galaxy(rng: Generator, size: int) -> Layer:
     wave = rng.choice([-1, 1]) * a * arms + rng.uniform(1.2, 2.4) * arms * np.log(r + 0.06) + 0.35 * cloud
     arm, dust = (np.cos(wave) * 0.5 + 0.5) ** rng.uniform(1.5, 3.0), (np.cos(wave + 1.1) * 0.5 + 0.5) ** 6
     near, far, knots, core, night = _tints(
-        rng, *[((0.6, 0.53, 0.75), 0.6, 0.7)] * 2, ((0.92, 0.03), 0.6, 0.8), ((0.12,), 0.2, 0.95), ((0.7,), 0.7, 0.1))
+        rng, *[((0.58, 0.77), 0.6, 0.7)] * 2, ((0.92,), 0.6, 0.8), ((0.12,), 0.2, 0.95), ((0.7,), 0.7, 0.1))
     hot = mix(mix(near, far, smoothstep(0.3, 0.7, r)), knots, smoothstep(0.2, 1.4, cloud) * 0.9)
     glow = (arm * (1 + 0.35 * cloud) + 0.14).clip(0) * np.exp(-((r / rng.uniform(0.6, 0.75)) ** 2)) * 2.6
     glow = glow * (1 - 0.8 * dust * smoothstep(0.12, 0.3, r)) + 1.6 * np.exp(-((r / 0.13) ** 1.4))
-    hot = mix(hot, core, np.exp(-((r / 0.28) ** 2))) * glow[..., None] + night * np.exp(0.5 * cloud - 1)[..., None]
+    hot = mix(hot, core, np.exp(-((r / 0.28) ** 2))) * glow[..., None]
+    hot += night * np.exp(0.5 * cloud - 1)[..., None]
     stars, at = np.zeros((size, size), np.float32), rng.integers(2, size - 2, (2, int(rng.integers(60, 140))))
     stars[at[0], at[1]] = rng.random(len(at[0])) ** 3 * 1.4
     for cx, cy in rng.uniform(-0.65, 0.65, (int(rng.integers(1, 5)), 2)):
@@ -271,7 +287,7 @@ def crystal(rng: Generator, size: int) -> Layer:
         foot = np.zeros(2) if burst else np.array([0.3 * np.sin(lean), 0.86])
         most = 0.95 if burst else 0.62 + 1.15 * np.cos(lean) ** 2
         length = most * rng.uniform(0.75, 1.0) * (1 - 0.4 * i / count)  # the shorter stand in front
-        cuts = rng.uniform(0.13, 0.21) * np.array([-1, rng.uniform(-0.6, -0.2), rng.uniform(0.2, 0.6), 1])[:, None]
+        cuts = np.vstack([-1, rng.uniform(-0.6, -0.2), rng.uniform(0.2, 0.6), 1]) * rng.uniform(0.13, 0.21)
         bow = length - cuts[3] * (np.array([0, 0.3, 0.3, 0]) + rng.uniform(0.9, 1.6))
         lows, knees = foot + side * cuts * 0.6, foot + side * cuts + axis * bow[:, None]
         apex = foot + axis * length + side * cuts[3] * rng.uniform(-0.3, 0.3)
@@ -324,9 +340,10 @@ def arches(rng: Generator, size: int) -> Layer:
     half, tall = 1 / rng.uniform(1.4, 3.6), rng.uniform(2.1, 3.4)  # half a bay; a tier's height in half bays
     px, py = x / half + rng.uniform(-1, 1), y / half + tall * (rng.random() + 20)
     u, v = (px + 1) % 2 - 1, py % tall
-    reach, shift, point = rng.uniform(0.6, 0.76), rng.uniform(-0.8, 0.8), rng.choice([0, 0, rng.uniform(0.2, 0.9)])
-    spring, stripes = 0.5 + np.sqrt(reach * (reach + 2 * point)), int(rng.integers(9, 20))
-    rgb = _ramp(1.25 - np.hypot(u - shift * 0.3, v * 0.7 - spring * 0.7) * 1.5, [deep * 0.25, deep, deep * 0.4 + 0.6])
+    reach, stripes, point = rng.uniform(0.6, 0.76), rng.integers(9, 20), rng.choice([0, 0, rng.random()])
+    spring, shift = 0.5 + np.sqrt(reach * (reach + 2 * point)), rng.uniform(-0.8, 0.8)
+    glow = 1.25 - np.hypot(u - shift * 0.3, (v - spring) * 0.7) * 1.5
+    rgb = _ramp(glow, [deep * 0.25, deep, deep * 0.4 + 0.6])
     for k in range(int(rng.integers(1, 4)), -1, -1):
         uk, vk = (u - shift * k * 0.12) * 1.3**k, (v - spring) * 1.3**k
         d = np.hypot(np.abs(uk) + point, np.minimum(vk, 0)) - (reach + point)
@@ -407,7 +424,8 @@ def honeycomb(rng: Generator, size: int) -> Layer:
     rgb = mix(mix(mix(pit, np.clip(fill, 0, 1), full), wax * 0.85, capped), wax, wall)
     height = (dome(d - rim, rim) * 1.6 + 0.3 * np.sqrt(np.clip(d, 0, 1)) * capped) / scale
     solid = _relief(rgb, height + 0.002 * noise(rng, size, 0.6), sun, 0.6, 0.4)
-    return layer(mix(rgb, solid, np.maximum(wall, capped)) * (0.55 + 0.45 * np.maximum(step, wall))[..., None])
+    rgb = mix(rgb, solid, np.maximum(wall, capped))
+    return layer(rgb * (0.55 + 0.45 * np.maximum(step, wall))[..., None])
 
 
 def knot(rng: Generator, size: int) -> Layer:
@@ -419,7 +437,7 @@ def knot(rng: Generator, size: int) -> Layer:
     cell = rng.choice([0, 1, 2], (m, m), p=[0.6, 0.2, 0.2])  # a tile crosses, or turns its two strands back
     cell = np.concatenate([cell, cell[:: rng.choice([-1, 1])]])
     kinds = np.tile(np.concatenate([cell, cell[:, ::-1]], 1), (n, n))[:n, :n]
-    ends = np.arange(2 * (n + 1) ** 2).reshape(2, n + 1, n + 1)  # the strands that cross tiles' left, top sides
+    ends = np.arange(2 * (n + 1) ** 2).reshape(2, n + 1, -1)  # the strands at tiles' left and top sides
     for p, q in np.ndindex(n, n):
         w, e, t, b = (0, p, q), (0, p, q + 1), (1, p, q), (1, p + 1, q)
         for one, other in (((w, e), (t, b)), ((w, t), (e, b)), ((w, b), (e, t)))[kinds[p, q]]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from reverie.network import Network
+from reverie.zoo.weights import State, labels
+
 MEAN = (0.5, 0.5, 0.5)
 STD = (0.25, 0.25, 0.25)
 
@@ -35,3 +38,11 @@ class MotifNet(nn.Module):
         """Class logits at every place [B, K, H / 16, W / 16]; their mean is the picture's."""
         logits: Tensor = self.logits(self.stage4(self.stage3(self.stage2(self.stage1(image)))))
         return logits
+
+
+def motif(state: State | None) -> Network:
+    """The built-in network; its class names travel in the weights file."""
+    names = labels(state, ())
+    head = state.tensors.get("logits.weight") if state else None
+    return Network("motif", MotifNet(head.shape[0] if head is not None else 40), MEAN, STD, labels=names,
+                   logits="logits", objective="stage4", smallest=64)

@@ -1,0 +1,232 @@
+"""Few-argument calls for people: a path or an array in, a Picture out."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image as PillowImage
+from torch import Tensor
+
+from reverie import image, record, zoo
+from reverie.errors import InputError, UsageError
+from reverie.image import Photo
+from reverie.loop import Frame, render
+from reverie.network import Network
+from reverie.ops import Size, cloud, cropped, fitted, resize
+from reverie.plan import Plan, prepare
+from reverie.recipe import PREVIEW_SIDE, Recipe, Run, preset, read, run
+from reverie.record import Asset, Record
+
+Source = str | Path | np.ndarray[Any, Any] | Tensor | PillowImage.Image | None
+
+NATIVE_LIMIT = 2048  # pixels of the long side that a source keeps unasked
+NOISE_SIZE = (640, 960)
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A finished dream: ``pixels`` [1, 3, H, W] in 0..1, sRGB, with alpha, profile and Record."""
+
+    pixels: Tensor
+    record: Record
+    alpha: Tensor | None = None
+    profile: bytes | None = None
+
+    def save(self, path: str | Path, *, overwrite: bool = False, metadata: bool = True) -> Path:
+        """Write it whole or not at all (PNG, JPEG, WebP, TIFF by the suffix), the Record inside.
+
+        Raises :class:`OutputError` where it cannot be written or exists.
+        """
+        return image.save(path, self.pixels, alpha=self.alpha, profile=self.profile,
+                          text=self.record.text() if metadata else None, overwrite=overwrite)
+
+    def numpy(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
+        """The pixels as uint8 [H, W, 3]."""
+        return image.to_uint8(self.pixels)
+
+    def _repr_png_(self) -> bytes:
+        buffer = io.BytesIO()
+        PillowImage.fromarray(self.numpy()).save(buffer, "PNG")
+        return buffer.getvalue()
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """A dream about to run: ``render(job.plan, job.source)`` yields its frames."""
+
+    plan: Plan
+    source: Tensor
+    record: Record
+    alpha: Tensor | None = None
+    profile: bytes | None = None
+    notes: tuple[str, ...] = ()
+
+    def picture(self, frame: Frame) -> Picture:
+        """The frame as a picture (a copy), with the source's alpha and the Record."""
+        return Picture(frame.image.detach().float().cpu().clone(), self.record, self.alpha, self.profile)
+
+    def frames(self) -> Iterator[Frame]:
+        """Every step; closing the iterator stops the work."""
+        return render(self.plan, self.source)
+
+
+def dream(source: Source = None, *, on_frame: Callable[[Frame], None] | None = None, **options: Any) -> Picture:
+    """Dream a picture and return it.
+
+    ``source`` is a path, a uint8 or float array [H, W, 3], a tensor [3, H, W] or [1, 3, H, W] in
+    0..1, a Pillow image, or None for noise. ``options`` are the fields of :class:`Recipe`
+    (``objective="owl"``, ``steps=20``, ...) and of :class:`Run`, and ``preset``, ``recipe``,
+    ``preview``. ``on_frame`` sees every step.
+
+    >>> dream("photo.jpg", objective="owl").save("out.png")  # doctest: +SKIP
+    """
+    work = job(source, **options)
+    last: Frame | None = None
+    for last in work.frames():
+        if on_frame is not None:
+            on_frame(last)
+    assert last is not None  # a plan has at least one step
+    return work.picture(last)
+
+
+def job(source: Source = None, *, preset: str | None = None, recipe: str | Path | Recipe | None = None,
+        preview: bool = False, **options: Any) -> Job:
+    """What :func:`dream` would do, ready to run: names resolved, source read and sized."""
+    run_values = {name: value for name, value in options.items() if name in Run.model_fields}
+    values = {name: value for name, value in options.items() if name not in Run.model_fields}
+    return _job(source, merged(preset, recipe, values), run(run_values), preview)
+
+
+def merged(name: str | None, recipe: str | Path | Recipe | None, values: Mapping[str, Any]) -> Recipe:
+    """Preset, then recipe, then single values: later ones win."""
+    layers: list[dict[str, Any]] = [preset(name)] if name else []
+    if isinstance(recipe, Recipe):
+        layers.append(recipe.model_dump(exclude_unset=True))
+    elif recipe is not None:
+        layers.append(read(Path(recipe)))
+    return Recipe.of(*layers, dict(values))
+
+
+def replay(path: str | Path, *, source: Source = None, changes: Mapping[str, Any] | None = None, **options: Any) -> Job:
+    """The job whose Record lies in ``path``; with ``changes``, that recipe with other values.
+
+    The source is looked for where ``source`` says, at the recorded path, and beside ``path``.
+    Raises :class:`InputError` when it is not found or not the same file any more.
+    """
+    path = Path(path)
+    found = record.parse(image.read_text(path), path)
+    recipe = Recipe.of(found.recipe.model_dump(), dict(changes or {}))
+    weights = found.asset("weights")
+    values: dict[str, Any] = {"device": found.device, "precision": found.precision, "threads": found.threads}
+    if weights is not None and weights.path and options.get("weights") is None:
+        values["weights"] = _located(weights, path, None, "--weights")
+    options = {**values, **{name: value for name, value in options.items() if value is not None}}
+    asset = found.asset("source")
+    photo = None
+    if asset is not None and not asset.path and source is None:
+        raise InputError(f"The source of {path} was an array, not a file; give it with --source.")
+    if asset is not None:
+        photo = source if source is not None and not isinstance(source, str | Path) else _located(asset, path, source, "--source")
+    elif source is not None:
+        raise UsageError(f"{path} was dreamt from noise; it takes no --source.")
+    made = _job(photo, recipe, run(options), False)
+    for role, remedy in (("source", "--source"), ("weights", "--weights")):
+        then, now = found.asset(role), made.record.asset(role)
+        if then and now and then.sha256 != now.sha256:
+            raise InputError(f"The {role} of {path} is not the same file any more; give the original with {remedy}.")
+    # The assets keep their recorded paths, so that the same picture is also the same file.
+    return replace(made, record=made.record.model_copy(update={"assets": found.assets}))
+
+
+def _located(asset: Asset, output: Path, given: Source, remedy: str) -> Path:
+    if given is not None:
+        candidates = [Path(str(given))]
+    else:
+        candidates = [Path(asset.path), output.parent / Path(asset.path).name]
+    there = [path for path in candidates if path.is_file()]
+    for path in there:
+        if hashlib.sha256(path.read_bytes()).hexdigest() == asset.sha256:
+            return path
+    if there:
+        raise InputError(f"{there[0]} is not the {asset.role} that {output} was made from (its SHA-256 differs); "
+                         f"give the original with {remedy}.")
+    raise InputError(f"The {asset.role} {asset.path} of {output} is not there; say where it lies with {remedy}.")
+
+
+def _job(source: Source, recipe: Recipe, options: Run, preview: bool) -> Job:
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    network = zoo.load(recipe.network, options.weights)
+    # Names are resolved against a token size first: a misspelt class must not cost a 60 MP decode.
+    prepare(network, recipe, (64, 64), device="cpu")
+    photo = None if source is None else opened(source, options.max_pixels)
+    given, size, notes = _sized(photo, recipe, preview)
+    if preview:
+        recipe = recipe.model_copy(update={"size": f"{size[1]}x{size[0]}"})
+    plan = prepare(network, recipe, size, device=options.device, precision=options.precision)
+    assets = _assets(photo, network, options)
+    made = Record(recipe=recipe, assets=assets, device=str(plan.device), precision=plan.precision,
+                  threads=torch.get_num_threads(), versions=record.versions())
+    alpha = None
+    if photo is not None and photo.alpha is not None:
+        alpha = resize(cropped(photo.alpha, size), size).clamp(0, 1)
+    said = (*(photo.notes if photo else ()), *notes, *plan.notes)
+    return Job(plan, given, made, alpha, photo.profile if photo else None, said)
+
+
+def _assets(photo: Photo | None, network: Network, options: Run) -> tuple[Asset, ...]:
+    assets = [Asset(role="weights", path=str(options.weights or ""), sha256=network.sha256)]
+    if photo is not None:
+        assets.insert(0, Asset(role="source", path=photo.name, sha256=photo.sha256))
+    return tuple(assets)
+
+
+def _sized(photo: Photo | None, recipe: Recipe, preview: bool) -> tuple[Tensor, Size, list[str]]:
+    """The source [1, 3, H, W] at the size the dream will have, that size, and what to tell the user."""
+    shape, notes = recipe.shape(), []
+    native: Size = NOISE_SIZE if photo is None else (photo.pixels.shape[-2], photo.pixels.shape[-1])
+    if isinstance(shape, int):
+        size = fitted(native, shape)
+    elif shape is not None:
+        size = shape
+    elif max(native) > NATIVE_LIMIT:
+        size = fitted(native, NATIVE_LIMIT)
+        notes.append(f"The source has {native[1]}x{native[0]} pixels and is dreamt at {size[1]}x{size[0]}; "
+                     "--size asks for more.")
+    else:
+        size = native
+    if preview and max(size) > PREVIEW_SIDE:
+        size = fitted(size, PREVIEW_SIDE)
+    if photo is None:
+        return cloud(size, torch.Generator().manual_seed(recipe.seed % 2**63)), size, notes
+    return resize(cropped(photo.pixels, size), size).clamp(0, 1), size, notes
+
+
+def opened(source: Source, max_pixels: int = image.MAX_PIXELS) -> Photo:
+    """A Photo from a path, an array, a tensor or a Pillow image; :class:`InputError` for anything else."""
+    if isinstance(source, str | Path):
+        return image.load(source, max_pixels)
+    if isinstance(source, PillowImage.Image):
+        source = np.asarray(source.convert("RGB"))
+    if isinstance(source, np.ndarray):
+        array = source.astype(np.float32) / (255 if source.dtype == np.uint8 else 1)
+        if array.ndim != 3 or array.shape[2] != 3:
+            raise InputError(f"An array of shape {source.shape} is no picture; give [height, width, 3].")
+        source = torch.from_numpy(array).permute(2, 0, 1)
+    if not isinstance(source, Tensor):
+        raise InputError(f"A {type(source).__name__} is no picture; give a path, an array or a tensor.")
+    pixels = source.detach().float().cpu()
+    pixels = pixels[None] if pixels.ndim == 3 else pixels
+    if pixels.ndim != 4 or pixels.shape[:2] != (1, 3) or 0 in pixels.shape:
+        raise InputError(f"A tensor of shape {tuple(source.shape)} is no picture; give [3, height, width].")
+    if not torch.isfinite(pixels).all() or pixels.min() < 0 or pixels.max() > 1:
+        raise InputError("The picture's values leave 0..1; scale them first.")
+    digest = hashlib.sha256(pixels.contiguous().numpy().tobytes()).hexdigest()
+    return Photo(pixels, None, None, digest, (), "")

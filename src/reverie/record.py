@@ -1,0 +1,72 @@
+"""Record: what happened, as text that travels inside every picture Reverie writes."""
+
+from __future__ import annotations
+
+import json
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from reverie.errors import InputError
+from reverie.recipe import Recipe
+
+SCHEMA = 1
+
+
+class Asset(BaseModel):
+    """A file that took part: its role (``source``, ``weights``), path as given, SHA-256 in hex."""
+
+    model_config = ConfigDict(frozen=True)
+
+    role: str
+    path: str
+    sha256: str
+
+
+class Record(BaseModel):
+    """Recipe, assets, and how it was resolved: enough to make the same bytes again on one machine."""
+
+    model_config = ConfigDict(frozen=True)
+
+    reverie: Literal[1] = SCHEMA
+    recipe: Recipe
+    assets: tuple[Asset, ...] = ()
+    device: str
+    precision: Literal["fp32", "bf16"]
+    threads: int
+    versions: dict[str, str]
+
+    def text(self) -> str:
+        """The record as compact JSON; equal records give equal text."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+    def asset(self, role: str) -> Asset | None:
+        """The asset of that role, if any."""
+        return next((each for each in self.assets if each.role == role), None)
+
+
+def parse(text: str | None, path: Path) -> Record:
+    """The record found in ``path``; :class:`InputError` when there is none or it is of another kind."""
+    if text is None:
+        raise InputError(f"{path} carries no record of Reverie; it was not made by Reverie, or without metadata.")
+    try:
+        values = json.loads(text)
+        if isinstance(values, dict) and isinstance(values.get("reverie"), int) and values["reverie"] > SCHEMA:
+            raise InputError(f"The record in {path} was written by a newer Reverie; update Reverie to replay it.")
+        return Record.model_validate(values)
+    except (json.JSONDecodeError, ValidationError):
+        raise InputError(f"The record in {path} cannot be read; it was damaged or edited.") from None
+
+
+def versions() -> dict[str, str]:
+    """Versions of what decides the bytes of a picture."""
+    found = {"python": platform.python_version()}
+    for package in ("reverie", "torch", "pillow", "numpy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found

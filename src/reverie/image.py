@@ -105,7 +105,7 @@ def listing(folder: PathLike) -> list[Path]:
         shown = [each for each in Path(folder).iterdir() if not each.name.startswith(".")]
         found = [each for each in shown if each.suffix.lower() in READS and each.is_file()]
     except OSError as error:
-        raise InputError(f"{folder} cannot be listed ({error.strerror}); name a folder of pictures.") from None
+        raise InputError(f"{folder} cannot be listed ({error.strerror}); name another.") from None
     if not found:
         raise InputError(f"{folder} holds no pictures; name a folder with JPEG, PNG or other picture files.")
     return sorted(sorted(found), key=lambda each: re.sub(r"\d+", lambda n: n[0].zfill(20), each.name.lower()))
@@ -208,16 +208,17 @@ def _reading(path: PathLike, max_pixels: int) -> Iterator[io.BufferedReader]:
                 raise InputError(f"is {'a folder' if os.path.isdir(path) else 'no file'}; name a picture")
             with open(path, "rb") as file:
                 yield file
-            return
         except InputError as error:
-            why = str(error)
+            raise InputError(f"{path} {error}.") from None
         except Exception as error:  # decoders raise anything: SyntaxError, struct.error, RuntimeError
             why = next(why.format(max_pixels) for kind, why in _UNREADABLE.items() if isinstance(error, kind))
             if isinstance(error, OSError) and error.errno and type(error) not in _UNREADABLE:
                 why = f"cannot be read ({error.strerror}); check its name and its disk"
+            elif "allocate memory" in str(error):  # torch's own MemoryError is a RuntimeError
+                why = _UNREADABLE[MemoryError]
+            raise InputError(f"{path} {why}.") from None
         finally:
             Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = limits
-    raise InputError(f"{path} {why}.")
 
 
 def _identified(file: io.BufferedReader, max_pixels: int) -> ImageFile.ImageFile:
@@ -354,9 +355,8 @@ def _hide(pixels: Tensor, alpha: Tensor | None) -> Tensor:
 
 def _encoded(layers: list[Array], kind: str, profile: bytes | None, text: str | None, quality: int) -> bytes:
     picture = Image.fromarray(np.concatenate(layers[:1] if kind == "JPEG" else layers, axis=2))
-    options: dict[str, Any] = {"quality": quality, "subsampling": 0, "method": 4}
-    if kind == "TIFF":
-        options = {"compression": "tiff_adobe_deflate"}
+    options: dict[str, Any] = {"subsampling": 0, "method": 4, "compression": "tiff_adobe_deflate"}
+    options |= {} if kind == "TIFF" else {"quality": quality}
     if text is not None:
         words = text.encode("utf-8", "backslashreplace").decode()  # half a surrogate cannot be written
         if len(words) > 1_000_000:

@@ -19,12 +19,12 @@ T = TypeVar("T", bound=BaseModel)
 
 
 def _octaves(value: object) -> object:
-    if isinstance(value, str) and value.strip().lower() != "auto":
-        try:
-            return int(value)
-        except ValueError:
-            raise ValueError(f"must be 'auto' or a whole number, not {value!r}") from None
-    return value.strip().lower() if isinstance(value, str) else value
+    text = str(value).strip().lower()
+    if text == "auto":
+        return text
+    if not text.isdigit() or not 1 <= int(text) <= 64:
+        raise ValueError(f"must be 'auto' or a whole number from 1 to 64, not {value!r}")
+    return int(text)
 
 
 def _size(value: object) -> object:
@@ -46,7 +46,7 @@ class Recipe(_Settings):
     network: str = Field("motif", description="Network that dreams; 'reverie networks' lists them.")
     objective: str = Field("", description="What to dream: layers, channels, classes, with weights and signs, as in "
                            "'0.7*owl + 0.3*stage3'; by default what suits the network.")
-    octaves: Annotated[Literal["auto"] | Annotated[int, Field(ge=1, le=64)], BeforeValidator(_octaves)] = Field(
+    octaves: Annotated[Literal["auto"] | int, BeforeValidator(_octaves)] = Field(
         "auto", description="Number of sizes, coarse to fine, 1 to 64; 'auto' goes from --smallest up to the picture.")
     octave_scale: float = Field(1.4, gt=1, le=16, description="Ratio between neighboring octaves, above 1, at most 16.")
     smallest: int = Field(128, ge=16, le=4096, description="Short side of the coarsest octave of 'auto', in pixels, 16 to 4096.")

@@ -28,7 +28,7 @@ class _Clay:
         out.__dict__ = {k: v[cut] if isinstance(v, np.ndarray) else v for k, v in vars(self).items()}
         return out
 
-    def put(self, d: Field, tint: Color, lift: Field | float, depth: float = 0.0, gloss: float = 0.25,
+    def put(self, d: Field, tint: Color, lift: Field | float, depth: float = 0.0, gloss: float = 0.25, *,
             crease: float = 0.4, fur: Field | float = 0.0) -> None:
         """Lay a shape on top, domed to ``depth``, perhaps furry; ``crease`` darkens what is just outside."""
         d = d + 0.015 * fur
@@ -41,28 +41,29 @@ class _Clay:
         self.gloss += (gloss - self.gloss) * t
         self.alpha[:] = total
 
-    def ball(self, cx: float, cy: float, rx: float, ry: float, tint: Color, lift: float) -> None:
+    def ball(self, at: tuple[float, float], radii: tuple[float, float], tint: Color, lift: float) -> None:
         """Lay an ellipsoid on top."""
-        w = self.part(cx, cy, max(rx, ry))
-        w.put(ellipse(w.x, w.y, cx, cy, rx, ry), tint, lift, min(rx, ry), 0.6)
+        w = self.part(*at, max(radii))
+        w.put(ellipse(w.x, w.y, *at, *radii), tint, lift, min(radii), 0.6)
 
-    def cords(self, lines: list[tuple], width: float, tint: Color, lift: float) -> None:
+    def cords(self, lines: list[tuple[object, object]], width: float, tint: Color, lift: float) -> None:
         """Lay rounded cords along polylines, each given as its x and its y, on top."""
         cover = np.maximum.reduce([canvas.stroke(self.size, np.stack(np.broadcast_arrays(*line), 1), width)
                                    for line in lines])
         relief = cv2.GaussianBlur(cover, (0, 0), max(0.8, width * self.size / 5)) * width
-        self.put((0.5 - cover) * np.float32(2 / self.size), tint, lift + relief, 0.0, 0.5, 0.0)
+        self.put((0.5 - cover) * np.float32(2 / self.size), tint, lift + relief, 0.0, 0.5, crease=0.0)
 
-    def feather(self, x: float, y: float, long: float, wide: float, angle: float, root: Color, tip: Color,
-                lift: float = 0.0) -> None:
+    def feather(self, at: tuple[float, float], shape: tuple[float, float], angle: float,
+                colors: tuple[Color, Color], lift: float = 0.0) -> None:
         """Lay a pointed feather on top that grows from a point: shaft, slanted barbs, two colors."""
-        cx, cy = x + long * np.cos(angle) / 2, y + long * np.sin(angle) / 2
-        w = self.part(cx, cy, long / 2)
+        long, wide = shape[0] / 2, shape[1]
+        cx, cy = at[0] + long * np.cos(angle), at[1] + long * np.sin(angle)
+        w = self.part(cx, cy, long)
         u, v = turned(w.x - cx, w.y - cy, angle)
         barbs, shaft = np.sin((u - np.abs(v) * 1.3) * (9 / wide)), np.exp(-np.abs(v) / (0.1 * wide))
-        tint = mix(root, tip, ramp(0.0, 1.0, u / long * 1.8 + 0.35)) * (0.92 + 0.16 * barbs)[..., None]
+        tint = mix(*colors, ramp(0.0, 1.0, u / long * 0.9 + 0.35)) * (0.92 + 0.16 * barbs)[..., None]
         relief = wide * (0.35 - 0.5 * (v / wide) ** 2 + 0.05 * barbs + 0.25 * shaft)
-        w.put(_leaf(u, v, long / 2, wide), tint, lift + relief)
+        w.put(_leaf(u, v, long, wide), tint, lift + relief)
 
     def shaded(self, sheen: Color, strength: float = 0.5) -> Layer:
         """The relief under sun, sky and rim light; ``sheen`` tints the slopes that turn from the eye."""
@@ -111,21 +112,21 @@ def _fur(rng: Generator, x: Field, y: Field) -> Field:
     """Strands of hair -1..1 that run away from the origin."""
     (r, a), hair = polar(x, y), rng.random((64, 128), np.float32) * 2 - 1
     hair = (hair + np.roll(hair, 1, 0) + np.roll(hair, (1, 1), (0, 1)) * 0.5) * 0.7
-    return cv2.remap(hair, (a / np.float32(2 * np.pi) + 0.5) * 112, r * 7 + np.sin(a * 9) * 0.7 + 1,
-                     cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+    across, along = np.float32([(a / (2 * np.pi) + 0.5) * 112, r * 7 + np.sin(a * 9) * 0.7 + 1])
+    return cv2.remap(hair, across, along, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
 
 
-def _eyes(rng: Generator, out: Layer, ex: tuple[float, ...], ey: float, radius: float, hues: tuple[float, ...],
+def _eyes(rng: Generator, out: Layer, at: tuple[float, ...], radius: float, hues: tuple[float, ...], *,
           slit: float = 0.0, white: float = 0.0) -> Layer:
-    """Paint like eyes at ``ex``: dark lid ring, fibrous iris of two colors, pupil, glow, two highlights."""
+    """Paint like eyes at (x, ..., y): dark lid ring, fibrous two-color iris, pupil, glow, two highlights."""
     iris, inner = (color(rng, [h - d for h in hues], (0.65, 1.0), (0.8, 1.0)) for d in (0.0, 0.06))
     lid, ball = hsv(rng.random(), 0.5, rng.uniform(0.02, 0.12)), hsv(0.12, rng.uniform(0, 0.8), 1.0)
     rays, phase, side = int(rng.integers(14, 34)), rng.uniform(0, 6), float(rng.choice([-1.0, 1.0]))
     pupil, narrow = rng.uniform(0.3, 0.52), rng.uniform(0.12, 0.35) if rng.random() < slit else 0.0
     (look, tip), half = rng.normal(0, 0.06, 2), out.shape[0] / 2
-    step, y0, n = 1 / (half * radius), (ey + 1) * half - 0.5, int(1.35 * half * radius) + 2
+    step, y0, n = 1 / (half * radius), (at[-1] + 1) * half - 0.5, int(1.35 * half * radius) + 2
     soft, top = step * 1.2, max(0, int(y0) - n)
-    for x0 in ((cx + 1) * half - 0.5 for cx in ex):
+    for x0 in ((cx + 1) * half - 0.5 for cx in at[:-1]):
         left = max(0, int(x0) - n)
         view = out[top:int(y0) + n + 1, left:int(x0) + n + 1]
         v, u = np.mgrid[:view.shape[0], :view.shape[1]].astype(np.float32)
@@ -159,7 +160,7 @@ def owl(rng: Generator, size: int) -> Layer:
     """An owl from the front: feathered breast, folded wings, ear tufts, ringed face, huge eyes."""
     c, main = _Clay(rng, size, rng.normal(0, 0.05)), color(rng, (0.07, 0.09, 0.62), value=(0.4, 0.8))
     dark, horn, pale = main * 0.35, color(rng, (0.11, 0.08)), color(rng, (0.1, 0.13), (0.15, 0.75), (0.8, 1))
-    hw, bw, n, tall, wide = rng.uniform((0.56, 0.52, 4, 0.72, 0.29), (0.74, 0.68, 6.5, 0.85, 0.36))
+    hw, bw, n, tall, wide = rng.uniform((0.56, 0.52, 4, 0.72, 0.29), (0.74, 0.68, 6.5, 0.85, 0.36)).tolist()
     x, y, ax, hh, ex, er = c.x, c.y, np.abs(c.x), hw * tall, hw * 0.44, hw * wide
     ey, breast = hh - 0.77, mix(pale, main, ramp(bw * 0.3, bw * 0.95, ax) * 0.7)
     tint, h = _scales(np.arcsin(np.clip(x / bw, -1, 1)) * n * 0.9, y * n * 1.35, breast, dark)
@@ -171,14 +172,14 @@ def owl(rng: Generator, size: int) -> Layer:
     c.put(ellipse(x, y, 0, ey - 0.04, hw, hh), tint, 0.2 + h * 0.09, hh * 0.85)
     r = np.hypot(ax - ex, (y - ey) * 0.95)
     d, rings = r - hw * 0.55, (0.5 + 0.5 * np.sin(r * rng.uniform(30, 60))) * rng.uniform(0.1, 0.6)
-    c.put(d, mix(mix(pale, main, rings), dark, ramp(-0.07, -0.01, d) * 0.8), 0.52 + 0.3 * r, 0, 0.1, 0.4, fur)
+    c.put(d, mix(mix(pale, main, rings), dark, ramp(-0.07, -0.01, d) * 0.8), 0.52 + 0.3 * r, 0, 0.1, fur=fur)
     for s, out in ((-1, np.pi), (1, 0.0)):
         for k in (-0.08, 0, 0.08):
-            c.ball(s * 0.15 + k, 0.86, 0.045, 0.085, horn, 0.4)
-        c.feather(s * hw * 0.6, ey - hh * 0.62, n * 0.09, 0.13, s * 0.5 - np.pi / 2, main, dark, 0.55)
-        c.feather(0, ey - er * 0.8, hw * 0.95, 0.09, out - s * 0.42, dark, main, 0.65)
-    c.feather(0, ey - er * 0.1, er * 1.7, 0.1, np.pi / 2, horn, horn * 0.35, 0.75)
-    return _eyes(rng, c.shaded(main), (c.turn - ex, c.turn + ex), ey, er, (0.12, 0.08, 0.15, 0.03))
+            c.ball((s * 0.15 + k, 0.86), (0.045, 0.085), horn, 0.4)
+        c.feather((s * hw * 0.6, ey - hh * 0.62), (n * 0.09, 0.13), s * 0.5 - np.pi / 2, (main, dark), 0.55)
+        c.feather((0, ey - er * 0.8), (hw * 0.95, 0.09), out - s * 0.42, (dark, main), 0.65)
+    c.feather((0, ey - er * 0.1), (er * 1.7, 0.1), np.pi / 2, (horn, horn * 0.35), 0.75)
+    return _eyes(rng, c.shaded(main), (c.turn - ex, c.turn + ex, ey), er, (0.12, 0.08, 0.15, 0.03))
 
 
 def cat(rng: Generator, size: int) -> Layer:
@@ -194,16 +195,16 @@ def cat(rng: Generator, size: int) -> Layer:
     d = _joined(ellipse(x, y, 0, 0.18, hw * 0.93, hh), ellipse(ax, y, hw * 0.5, 0.44, hw * 0.5, 0.36), 0.2)
     c.put(d + fur * 0.015 * ramp(0.3, 0.8, ax), coat, 0.1, 0.5, fur=fur)
     ex, ring = hw * rng.uniform(0.42, 0.48), mix(main, pale, np.float32(rng.uniform(0.2, 0.9)))
-    c.put(ellipse(ax, y, ex, 0.12, er * 1.4, er * 1.2, 0.3), ring, 0.5, 0.0, 0.1, 0.1, fur)
-    c.put(ellipse(x, y, 0, 0.34, 0.13, 0.42), coat * 0.3 + main * 0.7, 0.56, 0.13, 0.2, 0.2, fur)
+    c.put(ellipse(ax, y, ex, 0.12, er * 1.4, er * 1.2, 0.3), ring, 0.5, 0.0, 0.1, crease=0.1, fur=fur)
+    c.put(ellipse(x, y, 0, 0.34, 0.13, 0.42), coat * 0.3 + main * 0.7, 0.56, 0.13, crease=0.2, fur=fur)
     muzzle = mix(pale, second, ramp(0.86, 0.95, np.sin(ax * 55) * np.sin(y * 45)) * 0.6)
-    c.ball(0, 0.74, 0.2, 0.14, pale * 0.9, 0.45)
-    c.put(ellipse(ax, y, 0.17, 0.58, 0.2, 0.16, 0.2), muzzle, 0.62, 0.16, 0.2, 0.5, fur * 0.5)
+    c.ball((0, 0.74), (0.2, 0.14), pale * 0.9, 0.45)
+    c.put(ellipse(ax, y, 0.17, 0.58, 0.2, 0.16, 0.2), muzzle, 0.62, 0.16, fur=fur * 0.5)
     d = _joined(ellipse(ax, y, 0.06, 0.41, 0.07, 0.05, 0.3), ellipse(x, y, 0, 0.46, 0.05, 0.06), 0.05)
     c.put(d, pink * rng.uniform(0.3, 1.0), 0.75, 0.08, 0.9)
     c.cords([(s * (0.2 + 0.72 * t), 0.56 + k * (0.045 + 0.13 * t) - 0.17 * t - 0.1 * np.sin(t * 3))
              for k in range(4) for s in (-1, 1)], 0.012, (pale, pale, second * 0.3)[rng.integers(3)], 0.8)
-    return _eyes(rng, c.shaded(main), (c.turn - ex, c.turn + ex), 0.12, er, (0.28, 0.15, 0.52, 0.38), 0.65)
+    return _eyes(rng, c.shaded(main), (c.turn - ex, c.turn + ex, 0.12), er, (0.28, 0.14, 0.5, 0.4), slit=0.65)
 
 
 def dog(rng: Generator, size: int) -> Layer:
@@ -211,44 +212,44 @@ def dog(rng: Generator, size: int) -> Layer:
     c, main = _Clay(rng, size, rng.normal(0, 0.06)), color(rng, (0.08, 0.06, 0.1), (0.25, 0.85))
     second, pale = main * 0.2 + color(rng, (0.06,)) * rng.uniform(0, 0.5), hsv(0.1, rng.uniform(0, 0.35), 1)
     x, y, ax, fur = c.x, c.y, np.abs(c.x), _fur(rng, c.x, c.y + 0.1)
-    hw, mw, my, er, long, wide = rng.uniform((0.56, 0.3, 0.26, 0.155, 0.15, 0.19), (0.66, 0.4, 0.36, 0.2, 0.28, 0.25))
-    coat, ex, ey, (ears, patch, _) = _coat(rng, x, y, main, second), hw * 0.45, -0.2, rng.permutation([second, main, pale])
+    hw, mw, my, er, long = rng.uniform((0.56, 0.3, 0.26, 0.15, 0.15), (0.66, 0.4, 0.36, 0.2, 0.28)).tolist()
+    (ears, patch, _), ex, ey = rng.permutation([second, main, pale]), hw * 0.45, -0.2
     d = _joined(ellipse(x, y, 0, -0.22, hw, 0.62), ellipse(x, y, 0, 0.25, hw * 0.85, 0.45), 0.15)
-    c.put(d, coat, 0.0, 0.5, fur=fur)
+    c.put(d, _coat(rng, x, y, main, second), 0.0, 0.5, fur=fur)
     if rng.random() < 0.7:
         u, v = turned(ax - hw * 1.08, y + 0.12, np.pi / 2 - rng.uniform(-0.1, 0.25))
-        d = ellipse(u, v, 0, 0, 0.56, wide) + 0.12 * u * np.abs(v)
+        d = ellipse(u, v, 0, 0, 0.56, hw * 0.37) + 0.12 * u * np.abs(v)
     else:
         u, v = turned(ax - hw * 0.8, y + 0.52, rng.uniform(0.1, 0.5) - np.pi / 2)
-        d, ears = _leaf(u, v, 0.44, wide), mix(ears, hsv(0.97, 0.5, 0.7), ramp(0.1, 0.08, abs(v) + u * 0.1))
-    c.put(d, ears, 0.35 + 0.05 * np.sin(v * 18), 0.2, 0.25, 0.6, fur * 1.3)
+        d, ears = _leaf(u, v, 0.44, hw * 0.37), mix(ears, hsv(1, 0.5, 0.7), ramp(0.1, 0.08, abs(v) + u / 10))
+    c.put(d, ears, 0.35 + 0.05 * np.sin(v * 18), 0.2, fur=fur * 1.3)
     d = _joined(ellipse(x, y, 0, -0.35, 0.13, 0.5), ellipse(x, y, 0, my, mw, 0.3), 0.2)
-    c.put(d, pale, 0.48 + 0.12 * y, 0.2, 0.15, 0.1, fur)
-    c.put(ellipse(ax, y, ex, ey, er * 1.45, er * 1.3, -0.4), patch, 0.48, 0.0, 0.15, 0.2, fur)
-    c.ball(0, my + 0.28, mw * 0.72, 0.2, hsv(0.0, 0.6, 0.12), 0.3)
+    c.put(d, pale, 0.48 + 0.12 * y, 0.2, crease=0.1, fur=fur)
+    c.put(ellipse(ax, y, ex, ey, er * 1.45, er * 1.3, -0.4), patch, 0.48, crease=0.2, fur=fur)
+    c.ball((0, my + 0.28), (mw * 0.72, 0.2), hsv(0.0, 0.6, 0.12), 0.3)
     groove, dots = np.exp(-((x / 0.02) ** 2)), ramp(0.8, 0.95, np.sin(ax * 42) * np.sin(y * 42)) * 0.6
     pink = hsv(rng.uniform(0.93, 1.0), 0.6, 1.0) * (1 - 0.35 * groove)[..., None]
     c.put(ellipse(x, y, 0, my + 0.28 + long * 0.6, 0.15, long), pink, 0.45 - 0.05 * groove, 0.15, 0.6)
     d, muzzle = ellipse(ax, y, mw * 0.5, my + 0.1, mw * 0.62, 0.22, 0.35), (pale, main)[rng.integers(2)]
-    c.put(d, mix(muzzle, second * 0.5, dots), 0.62, 0.22, 0.2, 0.6, fur)
+    c.put(d, mix(muzzle, second * 0.5, dots), 0.62, 0.22, fur=fur)
     d = _joined(ellipse(ax, y, 0.08, my - 0.1, 0.12, 0.1, 0.2), ellipse(x, y, 0, my - 0.02, 0.07, 0.09), 0.08)
     hole, nose = np.exp(-((ax - 0.1) ** 2 + (y - my + 0.06) ** 2) / 0.0016), hsv(rng.random(), 0.3, 0.18)
     c.put(d, nose * (1 - hole)[..., None], 0.8 - 0.05 * hole, 0.13, 1.0)
-    return _eyes(rng, c.shaded(main), (c.turn - ex, c.turn + ex), ey, er, (0.07, 0.1, 0.57, 0.35))
+    return _eyes(rng, c.shaded(main), (c.turn - ex, c.turn + ex, ey), er, (0.07, 0.1, 0.57, 0.35))
 
 
 def bird(rng: Generator, size: int) -> Layer:
     """A bird from the side: scaly down, rows of wing feathers, tail, beak, often a crest."""
     c, belly = _Clay(rng, size), color(rng, (0.1, 0.14, 0.04), (0.2, 0.9), (0.85, 1.0))
     main, second, horn = (color(rng, h, (0.6, 1)) for h in ((0.58, 0, 0.33), (0.12, 0.5, 0.05), (0.1, 0.04)))
-    tilt, hr, bow, long, wide = rng.uniform((0.5, 0.32, -0.2, 0.24, 0.1), (0.8, 0.4, 1.3, 0.32, 0.16))
+    tilt, hr, bow, long, wide = rng.uniform((0.5, 0.3, -0.2, 0.24, 0.1), (0.8, 0.4, 1.3, 0.32, 0.16)).tolist()
     hx, hy, tip = -0.34, -0.38, main * rng.uniform(0.15, 0.5)
     for k in range(5):
-        c.feather(0.22, 0.2, 0.78, 0.1, tilt + 0.13 * (k - 2), main, tip, 0.05 * k)
+        c.feather((0.22, 0.2), (0.78, 0.1), tilt + 0.13 * (k - 2), (main, tip), 0.05 * k)
     for px in (-0.12, 0.12):
         c.cords([((px, px), (0.3, 0.8)), ((px - 0.13, px, px + 0.1), (0.88, 0.78, 0.88))], 0.05, horn, 0.05)
     for a in 0.42 * np.arange(rng.choice([0, 3, 4])) - 2.1:
-        c.feather(hx + 0.06 + hr * 0.6 * np.cos(a), hy + hr * 0.6 * np.sin(a), 0.36, 0.07, a, main, second)
+        c.feather((hx + 0.06 + 0.2 * np.cos(a), hy + 0.2 * np.sin(a)), (hr, 0.07), a, (main, second))
     u, v = turned(c.x - hx, c.y - hy, tilt)
     down = mix(main, belly, ramp(0.0, 0.25, v + 0.15 * ramp(0.0, 0.4, u)))
     down = mix(down, second, ramp(0.05, -0.05, u - hr * rng.uniform(0.2, 0.9)) * rng.integers(2))
@@ -256,14 +257,15 @@ def bird(rng: Generator, size: int) -> Layer:
     c.put(_joined(ellipse(u, v, 0.54, 0.1, 0.56, 0.46), np.hypot(u, v) - hr, 0.2), tint, 0.2 + h * 0.07, 0.4)
     for row, (reach, n, tint) in enumerate(((0.76, 7, main), (0.54, 6, second), (0.38, 5, main))):
         for k in range(n):
-            c.feather(0.02 * k - 0.08 - 0.05 * row, 0.16 * k / n, reach, reach / 6, tilt - 0.3 + 0.75 * k / n,
-                      tint, (tip, tint * 0.5, tip)[row], 0.62 + 0.06 * row + 0.01 * k)
+            at, lift = (0.02 * k - 0.08 - 0.05 * row, 0.16 * k / n), 0.62 + 0.06 * row + 0.01 * k
+            colors = tint, (tip, tint * 0.5)[row % 2]
+            c.feather(at, (reach, reach / 6), tilt - 0.3 + 0.75 * k / n, colors, lift)
     u, v = turned(c.x - hx + hr * 1.1, c.y - hy - 0.06, rng.uniform(-0.25, 0.1))
     slot = np.exp(-(((v + bow * u * u - wide * 0.2) / 0.012) ** 2))
     tint = mix(horn, horn * 0.3, ramp(0.0, -long, u)) * (1 - 0.7 * slot)[..., None]
     c.put(np.maximum(_leaf(u, v + bow * u * u, long, wide), u - 0.2), tint, 0.42 - 0.04 * slot, 0.1, 0.9)
-    c.ball(hx - 0.06, hy - 0.03, hr * 0.56, hr * 0.53, (second, belly)[rng.integers(2)], 0.45)
-    return _eyes(rng, c.shaded(second), (hx - 0.06,), hy - 0.03, hr * rng.uniform(0.36, 0.46), (0.1, 0, 0.6))
+    c.ball((hx - 0.06, hy - 0.03), (hr * 0.56, hr * 0.53), (second, belly)[rng.integers(2)], 0.45)
+    return _eyes(rng, c.shaded(second), (hx - 0.06, hy - 0.03), hr * rng.uniform(0.36, 0.46), (0.1, 0, 0.6))
 
 
 def fish(rng: Generator, size: int) -> Layer:
@@ -275,13 +277,13 @@ def fish(rng: Generator, size: int) -> Layer:
     x, y, s = c.x, c.y - rng.normal(0, 0.12) * (c.x * c.x - 0.3), np.clip((c.x + 0.92) / 1.45, 0, 1)
     half = tall * s**0.6 * (1 - s) ** 0.9 * 2.0 + 0.1 * ramp(0.0, 0.4, x) + 1e-3
 
-    def fin(fx: float, fy: float, reach: float, angle: float, span: float, lift: float = 0.0) -> None:
+    def fin(at: tuple[float, float], reach: float, angle: float, span: float, lift: float = 0.0) -> None:
         for a in np.linspace(span, -span, 7):
-            long = reach * (1 - 0.2 * (a / span) ** 2)
-            c.feather(fx, fy, long, reach * span * 0.19, angle + a, root, tip, lift)
-    fin(0.38, 0, 0.55 * fins[0], 0, 0.7)
-    fin(-0.1, -tall * 0.4, tall * 0.5 + 0.32 * fins[1], -1.1, 0.8)
-    fin(0.1, tall * 0.4, tall * 0.5 + 0.2 * fins[2], 1.0, 0.6)
+            shape = reach * (1 - 0.2 * (a / span) ** 2), reach * span * 0.19
+            c.feather(at, shape, angle + a, (root, tip), lift)
+    fin((0.38, 0), 0.55 * fins[0], 0, 0.7)
+    fin((-0.1, -tall * 0.4), tall * 0.5 + 0.32 * fins[1], -1.1, 0.8)
+    fin((0.1, tall * 0.4), tall * 0.5 + 0.2 * fins[2], 1.0, 0.6)
     bow, face = np.clip(y / half, -1, 1), ramp(0.02, -0.02, np.hypot(x + 0.92, y * 0.9) - 0.45)
     bars = (x, y * 1.5, x + y, x)[kind] * freq + (kind == 3) * canvas.noise(rng, size, 1.3) + y * y * 4 + n
     skin = mix(mix(main, second, ramp(-0.15, 0.15, np.sin(bars))), belly, ramp(0.2, 1, bow))
@@ -290,9 +292,9 @@ def fish(rng: Generator, size: int) -> Layer:
     bulge = 0.15 + half * np.sqrt(1 - bow**2) * 0.9 + (1 - face) * h * 0.11 + 0.08 * face
     c.put(np.maximum(np.abs(y) - half, np.maximum(x - 0.52, -0.93 - x)) * 0.75, skin, bulge, 0.0, 0.7)
     for s in (1, -1):
-        c.ball(-0.87, 0.03 + s * mouth * 0.6, 0.09, mouth * 0.8, second, 0.15)
-    fin(-0.36, tall * 0.25, 0.42 * fins[3], 0.5, 0.5, tall + 0.15)
-    return _eyes(rng, c.shaded(tip), (-0.6,), -tall * 0.2, tall * 0.34, (0.12, 0.5, 0.0), 0.0, 0.3)
+        c.ball((-0.87, 0.03 + s * mouth * 0.6), (0.09, mouth * 0.8), second, 0.15)
+    fin((-0.36, tall * 0.25), 0.42 * fins[3], 0.5, 0.5, tall + 0.15)
+    return _eyes(rng, c.shaded(tip), (-0.6, -tall * 0.2), tall * 0.34, (0.12, 0.5, 0.0), white=0.3)
 
 
 def butterfly(rng: Generator, size: int) -> Layer:
@@ -311,21 +313,21 @@ def butterfly(rng: Generator, size: int) -> Layer:
         wing = mix(mix(main, second, ramp(0.25, 1.0, q + 0.12 * cell)), dark, ink)
         wing = mix(wing, pale, ramp(0.6, 0.4, np.hypot((q - (1 + border) / 2) * 8, line * 1.4)))
         relief = 0.12 + 0.03 * cell + 0.012 * np.cos(q * 45) * (q < border) + 0.15 * np.clip(q, 0, 1) ** 2
-        c.put((r - edge) * 0.7, wing, relief, 0.0, 0.5, 0.6)
+        c.put((r - edge) * 0.7, wing, relief, 0.0, 0.5, crease=0.6)
     c.cords([(s * (0.04 + 0.36 * t**1.5), -0.35 - 0.5 * np.sin(t * 1.5)) for s in (-1, 1)], 0.025, dark, 0.3)
     for px, py, rx, ry in (*((0, 0.62 - 0.12 * k, 0.05 + k / 90, 0.085) for k in range(6)),
                            (0, -0.13, 0.13, 0.2), (-0.4, -0.85, 0.045, 0.045), (0.4, -0.85, 0.045, 0.045),
                            (0, -0.34, 0.1, 0.09)):
-        c.ball(px, py, rx, ry, (main * 0.6, second, dark)[round(py * 16) % 3], 0.32)
-    out = _eyes(rng, c.shaded(second, 0.6), (-0.075, 0.075), -0.37, 0.055, (0.0, 0.3))
-    for px, py, radius in zip(reach * 0.41, reach * (0.36, -0.36), rng.permutation([0.15, 0.09]), strict=True):
-        _eyes(rng, out, (-px, px), py + 0.05, radius, (0.12, 0.55, 0.0), 0.0, 0.25)
+        c.ball((px, py), (rx, ry), (main * 0.6, second, dark)[round(py * 16) % 3], 0.32)
+    out = _eyes(rng, c.shaded(second, 0.6), (-0.075, 0.075, -0.37), 0.055, (0.0, 0.3))
+    for px, py, radius in zip(reach * 0.41, reach * (0.36, -0.36), rng.permutation((0.15, 0.1)), strict=True):
+        _eyes(rng, out, (-px, px, py + 0.05), radius, (0.12, 0.55, 0.0), white=0.25)
     return out
 
 
 def beetle(rng: Generator, size: int) -> Layer:
     """A shiny beetle from above: split wing cases, jointed legs, feelers, sometimes pincers."""
-    c, t, (n, wide, kink) = _Clay(rng, size), np.arange(8) / 7, rng.uniform((24, 0.46, -0.07), (40, 0.6, 0.07))
+    c, t, (n, wide, kink) = _Clay(rng, size), np.arange(8) / 7, rng.uniform((24, 0.46, -0.1), (40, 0.6, 0.1))
     main, sheen = color(rng, (0.38, 0.0, 0.6), (0.75, 1)), color(rng, (0.12, 0.5, 0.85), (0.8, 1), (0.9, 1))
     x, y, ax, dark = c.x, c.y, np.abs(c.x), hsv(rng.random(), 0.5, rng.uniform(0.06, 0.25))
     for y0, knee, foot, out in ((-0.25, -0.45, -0.85, 0.0), (0.05, 0.05, 0.15, 0.07), (0.3, 0.5, 0.9, 0.0)):
@@ -336,7 +338,7 @@ def beetle(rng: Generator, size: int) -> Layer:
     if rng.random() < 0.4:
         d = np.abs(np.hypot(ax - 0.04, y + 0.8) - 0.17) + 0.12 * np.clip(-0.8 - y, 0, 1) - 0.05
         c.put(np.maximum(d, 0.05 - ax), dark + main * 0.3, 0.1, 0.05, 1.0)
-    c.ball(0, -0.66, 0.23, 0.2, dark + main * 0.15, 0.1)
+    c.ball((0, -0.66), (0.23, 0.2), dark + main * 0.15, 0.1)
     grain, seam, kind = 0.004 * np.sin(x * 60) * np.sin(y * 60), np.exp(-ax / 0.018), rng.integers(4)
     c.put(ellipse(x, y, 0, -0.42, wide * 0.8, 0.26), (main, dark)[rng.integers(2)], 0.1 + grain, 0.26, 1.0)
     relief = np.cos(np.arcsin(np.clip(x / wide, -1, 1)) * n) * 0.012 if kind < 2 else grain
@@ -344,7 +346,7 @@ def beetle(rng: Generator, size: int) -> Layer:
     shell = mix(main, sheen, (0.5 + 0.5 * np.sin(y * n / 12 + ax * 3 + n)) * (kind < 2))
     shell = mix(shell, dark, np.maximum(ramp(0.75, 0.95, spot) * (kind > 0), 0.8 * seam))
     c.put(ellipse(x, y, 0, 0.24, wide, 0.62), shell, 0.2 - 0.06 * seam + relief, wide * 0.9, 1.2)
-    return _eyes(rng, c.shaded(sheen, 0.9), (-0.17, 0.17), -0.72, 0.075, (0.12, 0.0, 0.3))
+    return _eyes(rng, c.shaded(sheen, 0.9), (-0.17, 0.17, -0.72), 0.075, (0.12, 0.0, 0.3))
 
 
 def jellyfish(rng: Generator, size: int) -> Layer:
@@ -355,7 +357,7 @@ def jellyfish(rng: Generator, size: int) -> Layer:
     drift, ax, depth = rng.normal(0, 0.2), np.abs(x) / wide, np.clip((y - rim) / tall + 1, 0, 1)
     for tint, count in ((main * 0.75, 7), ((second + glow) / 2, 6)):
         c.cords([(px * (0.9 - 0.2 * t) + drift * t * t + 0.09 * t * np.sin(t * rng.uniform(5, 11) + px * 9),
-                  rim + rng.uniform(0.8, 1.05) * t) for px in np.linspace(-wide, wide, count)], 0.03, tint, 0.05)
+                  rim + rng.uniform(0.8, 1) * t) for px in np.linspace(-wide, wide, count)], 0.03, tint, 0.05)
     for k in (-0.33, 0.27, -0.06):
         phase, s = rng.uniform(0, 6), np.clip((y - rim) / rng.uniform(0.65, 0.95), 0, 1)
         u = np.abs(x - k * wide - drift * s * s * 0.8 - 0.05 * np.sin(s * 9 + phase))

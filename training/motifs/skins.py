@@ -59,8 +59,8 @@ def _fibres(rng: Generator, size: int, r: Field, a: Field) -> Field:
     return _sampled(noise(rng, size, 0.4), a * (size * int(rng.integers(1, 3)) / TURN), r * size * 0.09)
 
 
-def _plated(rng: Generator, u: Field, v: Field, around: int, bulk: float, sun: _Sun, back: Colors,
-            edge: Color) -> tuple[Colors, Field, Field]:
+def _plated(rng: Generator, u: Field, v: Field, sun: _Sun, back: Colors, *, edge: Color, bulk: float,
+            around: int) -> tuple[Colors, Field, Field]:
     """Overlapping keeled plates, one a unit of ``u, v`` (``around`` close a ring): color, row, column."""
     row, pointed, seen = np.floor(v), rng.uniform(1.3, 2.8), []
     for behind in (0, 1):  # each row lies half a plate aside, over the row that follows
@@ -78,15 +78,14 @@ def _plated(rng: Generator, u: Field, v: Field, around: int, bulk: float, sun: _
     return _lit(base, height, sun, rng.uniform(0.4, 0.9), rng.uniform(12, 40)) * shade, row, column
 
 
-def _put(out: Layer, part: Layer, angle: float, scale: float, pivot: float, place: float) -> Layer:
+def _put(out: Layer, part: Layer, angle: float, scale: float, *, pivot: float, place: float) -> Layer:
     """``part`` turned about a point of its axis (y ``pivot``) that comes to y ``place``, casting a shadow."""
     half, c, s, low = len(out) / 2, math.cos(angle) * scale, math.sin(angle) * scale, pivot + 1
     to = np.float32([[c, -s, (1 - c + s * low) * half], [s, c, (place + 1 - s - c * low) * half]])
     flat = cv2.warpAffine(np.dstack([part[..., :3] * part[..., 3:], part[..., 3]]), to, out.shape[:2])
-    out = out.copy()
-    out[..., :3] *= 1 - 0.6 * cv2.GaussianBlur(flat[..., 3], (0, 0), half * 0.05)[..., None]
+    shade = 1 - 0.6 * cv2.GaussianBlur(flat[..., 3], (0, 0), half * 0.05)[..., None]
     flat[..., :3] /= np.maximum(flat[..., 3:], 1e-4)
-    return canvas.over(out, flat)
+    return canvas.over(layer(out[..., :3] * shade, out[..., 3]), flat)
 
 
 def _glints(size: int, x: Field, y: Field, sun: _Sun, r: float) -> Field:
@@ -99,7 +98,7 @@ def _glints(size: int, x: Field, y: Field, sun: _Sun, r: float) -> Field:
 
 
 def _lashes(size: int, s: NDArray[np.floating], y: NDArray[np.floating], way: NDArray[np.floating],
-            curl: float, width: float) -> Field:
+            *, curl: float, width: float) -> Field:
     """Tapered hairs, as coverage: from the points ``s, y`` along ``way`` [N, 2], curling up or down."""
     t, way = np.linspace(0, 1, 6)[None, :, None], way[:, None]
     line = np.stack([s, y], -1)[:, None] + way * t + [0, curl] * t * t
@@ -148,9 +147,8 @@ def eye(rng: Generator, size: int) -> Layer:
     n, long = int(rng.integers(18, 30)), rng.uniform(0.2, 0.36)
     s = np.linspace(-0.97, 0.97, n) + rng.normal(0, 0.015, n)
     fan = np.stack([s * 0.8, 0.3 * s * s - 0.55], -1) * rng.uniform(0.75, 1.1, (n, 1)) * long
-    top, low = lids(s)
-    hair = np.maximum(_lashes(size, s * wide, top + 0.01, fan, -0.6 * long, 0.05),
-                      _lashes(size, s * wide, low + 0.03, fan * [0.4, -0.6], 0.02, 0.03))
+    hair = np.maximum(_lashes(size, s * wide, lids(s)[0] + 0.01, fan, curl=-0.6 * long, width=0.05),
+                      _lashes(size, s * wide, lids(s)[1] + 0.03, fan * [0.4, -0.6], curl=0.02, width=0.03))
     rgb = mix(mix(skin, ball, opening), hsv(rng.uniform(0, 0.1), 0.6, rng.uniform(0.0, 0.18)), hair)
     return layer(rgb, np.maximum(smoothstep(1.0, 0.75, np.hypot(x / 0.98, y / 0.92)), opening))
 
@@ -174,9 +172,9 @@ def reptile_eye(rng: Generator, size: int) -> Layer:
     step = rng.uniform(0.15, 0.24)  # each ring of plates is that much larger than the last
     hide = color(rng, hues=(0.3, 0.45, 0.1), saturation=(0.5, 1.0), value=(0.4, 0.9))
     field = mix(hide, color(rng, value=(0.2, 0.7)), np.clip(noise(rng, size, 1.2) * 0.3 + 0.3, 0, 1))
-    n, rings = round(TURN / step * rng.uniform(0.75, 1.05)), np.log(np.maximum(r, 0.2)) / step - 0.75
+    n, v = round(TURN / step * rng.uniform(0.75, 1.05)), np.log(np.maximum(r, 0.2)) / step - 0.75
     tips = color(rng, hues=(0.14, 0.0), value=(0.6, 1.0))
-    skin, row, column = _plated(rng, (a / TURN + 0.5) * n, rings, n, step / 2, sun, field, tips)
+    skin, row, column = _plated(rng, (a / TURN + 1) * n, v, sun, field, edge=tips, bulk=step / 2, around=n)
     lid = _lit(hide * 0.4, 0.08 * np.exp(-(((r - 1.09) / 0.06) ** 2)), sun, 0.8, 20)
     skin = mix(skin * smoothstep(0.9, 1.35, r)[..., None], lid, smoothstep(1.2, 1.1, r))
     ragged = math.floor(math.log(0.86 / max(wide, tall)) / step) - 0.5 + 0.9 * _hash(rng, column, column)
@@ -210,10 +208,10 @@ def peacock(rng: Generator, size: int) -> Layer:
     palette = [hsv(hues[k], rng.uniform(0.85, 1.0), v) for k, v in enumerate((0.5, 1.0, 0.8, 0.75, 0.6))]
     plume, out, n = _eyespot(rng, size, _sun(rng), palette), canvas.empty(size), int(rng.integers(3, 7))
     if rng.random() < 0.4:
-        return _put(out, plume, rng.uniform(-0.15, 0.15), 0.97, 0.0, 0.0)
+        return _put(out, plume, rng.uniform(-0.15, 0.15), 0.97, pivot=0.0, place=0.0)
     for scale, count in ((rng.uniform(0.76, 0.84), n), (rng.uniform(0.48, 0.58), n - 1)):
         for s in sorted(np.linspace(-1, 1, count), key=abs, reverse=True):
-            out = _put(out, plume, s * (0.28 + 0.07 * count), scale * rng.uniform(0.96, 1.04), 0.98, 0.82)
+            out = _put(out, plume, s * (0.28 + count * 0.07), scale * rng.normal(1, .02), pivot=1, place=0.82)
     return out
 
 
@@ -247,9 +245,9 @@ def feather(rng: Generator, size: int) -> Layer:
     tints = [color(rng, (0.55, 0.02, 0.12), saturation=(0.6, 1.0), value=(v, 1.0)) for v in (0.6, 0.5, 0.1)]
     plume = _plume(rng, size, _sun(rng), tints, int(rng.integers(0, 4)))
     if n == 1:
-        return _put(out, plume, rng.uniform(-0.5, 0.5), 0.97, 0.0, 0.0)
+        return _put(out, plume, rng.uniform(-0.5, 0.5), 0.97, pivot=0.0, place=0.0)
     for s in sorted(np.linspace(-1, 1, n), key=abs, reverse=True):
-        out = _put(out, plume, s * (0.12 + 0.11 * n), rng.uniform(0.78, 0.88), 0.95, 0.82)
+        out = _put(out, plume, s * (0.12 + 0.11 * n), rng.uniform(0.78, 0.88), pivot=0.95, place=0.82)
     return out
 
 
@@ -302,7 +300,7 @@ def shell(rng: Generator, size: int) -> Layer:
     corners = np.array([[-0.42, 0.8], [-0.36, 0.52], [0, 0.4], [0.36, 0.52], [0.42, 0.8], [0, 0.87]])
     ridge = np.sin(x * 45 + y * 8)
     ears = _lit(mix(tints[0], tints[2], 0.5 + 0.5 * ridge), 0.02 * ridge - 0.15 * np.abs(x), sun)
-    return canvas.over(layer(ears, canvas.polygon(size, corners)), layer(_lit(rgb, height, sun, 0.6, 18), fan))
+    return canvas.over(layer(ears, canvas.polygon(size, corners)), layer(_lit(rgb, height, sun, 0.6), fan))
 
 
 def pearls(rng: Generator, size: int) -> Layer:
@@ -346,7 +344,7 @@ def scales(rng: Generator, size: int) -> Layer:
     v = y * n * rng.uniform(0.9, 1.5) + 0.4 * np.roll(bow, size // 3) + 50
     tints = [color(rng, hues=(0.42, 0.6, 0.05), saturation=(0.55, 1.0), value=(0.6, 1.0)) for _ in range(2)]
     back = mix(*tints, smoothstep(-0.8, 0.8, x + 0.4 * bow))
-    return layer(_plated(rng, u, v, 1024, 0.5 / n, _sun(rng), back, tip)[0])
+    return layer(_plated(rng, u, v, _sun(rng), back, edge=tip, bulk=0.5 / n, around=1024)[0])
 
 
 def _coat(rng: Generator, size: int, base: Colors, long: int, wild: float) -> Layer:
@@ -387,7 +385,7 @@ def leopard(rng: Generator, size: int) -> Layer:
             span = (piece * 7 + np.arange(rng.integers(3, 6))) % 24
             dark = np.maximum(dark, canvas.stroke(size, ring[span], rng.uniform(0.28, 0.5) / n))
     pale = mix(tawny, WHITE, rng.uniform(0.2, 0.7) * smoothstep(-1, 1, noise(rng, size, 2.0)))
-    base, ink = mix(pale, tawny * np.float32([0.85, 0.6, 0.4]), heart), hsv(0.05, 0.8, rng.uniform(0.02, 0.15))
+    base, ink = mix(pale, tawny * np.float32([0.85, 0.6, 0.4]), heart), hsv(0.05, 0.8, rng.uniform(0, 0.15))
     return _coat(rng, size, mix(base, ink, dark), 3, rng.uniform(0.1, 0.5))
 
 

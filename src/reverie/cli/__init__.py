@@ -1,0 +1,57 @@
+"""The command ``reverie``. Commands live in their own modules; torch is imported only to compute."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError
+from rich.console import Console
+
+from reverie import __version__
+from reverie.cli import dreaming, inspecting
+from reverie.cli.output import say
+from reverie.errors import ReverieError
+
+EPILOGUE = ("Exit codes: 0 done, 1 a bug of ours, 2 usage, 3 input, 4 weights or extras absent, 5 output, "
+            "130 interrupted.")
+
+
+def application() -> App:
+    """The command line, ready to be called with tokens."""
+    app = App("reverie", help="Pictures out of what a neural network sees: DeepDream, offline.", version=__version__,
+              help_format="plaintext", help_epilogue=EPILOGUE, result_action="return_value")
+    app.command(dreaming.dream)
+    app.command(dreaming.replay)
+    app.command(inspecting.networks)
+    app.command(inspecting.layers)
+    app.command(inspecting.presets)
+    app.command(inspecting.doctor)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code and never shows a traceback for a user's mistake."""
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        result = application()(tokens, exit_on_error=False, print_error=False, console=Console(),
+                               error_console=Console(stderr=True))
+        return result if isinstance(result, int) else 0
+    except CycloptsError as error:
+        sentence = " ".join(str(error).split())
+        say(f"{sentence.rstrip('.')}. Try 'reverie --help'.")
+        return 2
+    except ReverieError as error:
+        say(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        say("interrupted; nothing half-written was left behind.")
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except Exception:
+        traceback.print_exc()
+        say("this is a bug of ours; please report it with the lines above.")
+        return 1

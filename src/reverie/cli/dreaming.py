@@ -1,0 +1,166 @@
+"""``reverie dream`` and ``reverie replay``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from reverie import recipe as recipes
+from reverie.cli.options import RECIPE, RUN, RecipeOptions, RunOptions, given
+from reverie.cli.output import beside, free, line, say, targets, watching
+from reverie.errors import InputError, ReverieError, UsageError
+
+if TYPE_CHECKING:
+    from reverie.api import Job
+
+NOISE = "noise"
+NOTHING_CHOSEN, NOTHING_SET = RecipeOptions(), RunOptions()
+
+Preset = Annotated[str | None, Parameter(group=RECIPE, help="A named look; 'reverie presets' lists them.")]
+RecipeFile = Annotated[Path | None, Parameter(group=RECIPE, name="--recipe", help="A recipe in TOML or JSON.")]
+Out = Annotated[Path | None, Parameter(
+    group=RUN, name=["--out", "-o"],
+    help="The file to write (.png .jpg .webp .tif), or an existing folder; by default beside the source.")]
+ImageOption = Annotated[list[str] | None, Parameter(
+    group=RUN, name=["--image", "-i"], negative=(), help="Another way to say SOURCE.")]
+Preview = Annotated[bool, Parameter(
+    group=RUN, negative=(), help="Small and quick, at most 480 px: predicts the final picture.")]
+Overwrite = Annotated[bool, Parameter(group=RUN, negative=(), show_default=False, help="Replace an existing result.")]
+Quiet = Annotated[bool, Parameter(group=RUN, negative=(), help="No progress, no notes.")]
+Json = Annotated[bool, Parameter(group=RUN, name="--json", negative=(), help="One JSON line per frame on stdout.")]
+NoMetadata = Annotated[bool, Parameter(
+    group=RUN, negative=(), help="Leave the Record out of the result; it can then not be replayed.")]
+
+
+def dream(
+    *sources: Annotated[str, Parameter(
+        name="SOURCE", help="A picture file, several, a folder, or 'noise'; by default noise.",
+        allow_leading_hyphen=False)],
+    recipe_options: Annotated[RecipeOptions, Parameter(name="*")] = NOTHING_CHOSEN,
+    preset: Preset = None,
+    recipe: RecipeFile = None,
+    run_options: Annotated[RunOptions, Parameter(name="*")] = NOTHING_SET,
+    out: Out = None,
+    image: ImageOption = None,
+    preview: Preview = False,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    json: Json = False,
+    no_metadata: NoMetadata = False,
+) -> int:
+    """Dream pictures: put what the network sees into them."""
+    values, run = given(recipe_options), given(run_options)
+    recipes.run(run)
+    layers = [recipes.preset(preset)] if preset else []
+    if recipe is not None:
+        layers.append(recipes.read(recipe))
+    wanted = recipes.Recipe.of(*layers, values)
+    # Checked before torch is imported and before the first picture is read.
+    from reverie.expression import parse
+    from reverie.zoo import entry
+
+    entry(wanted.network)
+    if wanted.objective:
+        parse(wanted.objective)
+    found = _sources([*sources, *(image or [])])
+    code = 0
+    for source, target in zip(found, targets(found, out), strict=True):
+        try:
+            _one(source, target, wanted, run, preview, overwrite, quiet, json, no_metadata)
+        except InputError as error:
+            if len(found) == 1:
+                raise
+            # One bad picture of many must not cost the others.
+            say(str(error))
+            code = code or error.exit_code
+    return code
+
+
+def _sources(names: list[str]) -> list[str | None]:
+    from reverie.image import listing
+
+    found: list[str | None] = []
+    for name in names or [NOISE]:
+        if name == NOISE:
+            found.append(None)
+        elif Path(name).is_dir():
+            found.extend(str(path) for path in listing(name))
+        else:
+            found.append(name)
+    return found
+
+
+def _one(source: str | None, target: Path | None, recipe: recipes.Recipe, run: dict[str, Any], preview: bool,
+         overwrite: bool, quiet: bool, json: bool, no_metadata: bool) -> None:
+    from reverie import api, image
+
+    if target is not None and not target.is_dir():
+        image.check_writable(target, overwrite)
+    job = api.job(source, recipe=recipe, preview=preview, **run)
+    name = beside(source, recipe.network, recipe.objective or preset_word(job))
+    if target is None or target.is_dir():
+        name = target / name.name if target is not None else name
+        target = name if overwrite else free(name)
+        image.check_writable(target, overwrite)
+    _run(job, source, target, overwrite, quiet, json, no_metadata)
+
+
+def preset_word(job: Job) -> str:
+    """The default objective's text, for a file name."""
+    return job.plan.network.objective
+
+
+def _run(job: Job, source: str | None, target: Path, overwrite: bool, quiet: bool, json: bool,
+         no_metadata: bool) -> None:
+    for note in job.notes:
+        say(note, quiet)
+    frame = None
+    with watching(Path(source).name if source else NOISE, source, json, quiet) as listen:
+        for frame in job.frames():
+            listen(frame)
+    assert frame is not None
+    written = job.picture(frame).save(target, overwrite=overwrite, metadata=not no_metadata)
+    if json:
+        line(source=source, out=str(written))
+    else:
+        say(f"wrote {written}", quiet)
+
+
+def replay(
+    file: Annotated[Path, Parameter(help="A picture that Reverie wrote.")],
+    /, *,
+    source: Annotated[Path | None, Parameter(group=RECIPE, help="Where the original source lies now.")] = None,
+    changes: Annotated[list[str] | None, Parameter(
+        group=RECIPE, name="--set", negative=(), help="Change one thing, as in --set steps=20; may be repeated.")] = None,
+    run_options: Annotated[RunOptions, Parameter(name="*")] = NOTHING_SET,
+    out: Out = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    json: Json = False,
+    no_metadata: NoMetadata = False,
+) -> int:
+    """Make the same picture again, from the Record inside it."""
+    values: dict[str, Any] = {}
+    for change in changes or []:
+        name, mark, text = change.partition("=")
+        if not mark:
+            raise UsageError(f"--set needs NAME=VALUE, as in --set steps=20, not {change!r}.")
+        values[name.strip().replace("-", "_")] = recipes.number(text.strip())
+    run = given(run_options)
+    recipes.run(run)
+    from reverie import api, image
+
+    target = out
+    if target is None or target.is_dir():
+        name = f"{file.stem}-replay{file.suffix}"
+        target = (target or file.parent) / name
+        target = target if overwrite else free(target)
+    image.check_writable(target, overwrite)
+    job = api.replay(file, source=source, changes=values, **run)
+    _run(job, str(file), target, overwrite, quiet, json, no_metadata)
+    return 0
+
+
+__all__ = ["ReverieError", "dream", "replay"]

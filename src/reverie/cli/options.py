@@ -1,0 +1,52 @@
+"""Command line options read off the Recipe and Run models, so that neither can drift."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from cyclopts import Group, Parameter
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from reverie.recipe import Recipe, Run
+
+RECIPE = Group("Recipe options", sort_key=1)
+RUN = Group("Run options", sort_key=2)
+
+
+def _plain(annotation: Any) -> Any:
+    """The type that the command line parses; what it leaves open the model checks."""
+    if get_origin(annotation) is Annotated:
+        return _plain(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, UnionType):
+        inner = [each for each in get_args(annotation) if each is not type(None)]
+        return _plain(inner[0]) if len(inner) == 1 else str
+    if annotation in (int, float, Path) or get_origin(annotation) is Literal:
+        return annotation
+    return str
+
+
+def _help(field: FieldInfo) -> str:
+    text = field.description or ""
+    return text if field.default in (None, "") else f"{text} [default: {field.default}]"
+
+
+def _options(name: str, model: type[BaseModel], group: Group) -> Any:
+    fields = []
+    for key, field in model.model_fields.items():
+        declared = Parameter(help=_help(field), group=group, show_default=False, allow_leading_hyphen=True)
+        fields.append((key, Annotated[_plain(field.annotation) | None, declared], dataclasses.field(default=None)))
+    return dataclasses.make_dataclass(name, fields, frozen=True, kw_only=True,
+                                      namespace={"__module__": __name__})
+
+
+RecipeOptions = _options("RecipeOptions", Recipe, RECIPE)
+RunOptions = _options("RunOptions", Run, RUN)
+
+
+def given(options: Any) -> dict[str, Any]:
+    """The options that were really typed, by field name."""
+    return {key: value for key, value in vars(options).items() if value is not None}

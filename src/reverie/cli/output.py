@@ -1,0 +1,92 @@
+"""Where results go, and what is said on the way: names, progress, JSON lines."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from reverie.errors import OutputError
+
+if TYPE_CHECKING:
+    from reverie.loop import Frame
+
+Listener = Callable[["Frame"], None]
+
+
+def say(text: str, quiet: bool = False) -> None:
+    """One line for people, on stderr."""
+    if not quiet:
+        print(f"reverie: {text}", file=sys.stderr)
+
+
+def line(**values: object) -> None:
+    """One line for programs, on stdout."""
+    print(json.dumps(values), flush=True)
+
+
+def slug(text: str) -> str:
+    """A piece of a file name: letters, digits and hyphens."""
+    return re.sub(r"[^\w.]+", "-", text).strip("-.").lower()[:60] or "dream"
+
+
+def beside(source: str | None, network: str, objective: str, suffix: str = ".png") -> Path:
+    """The default result: beside its source, named by network and objective."""
+    stem, folder = ("noise", Path()) if source is None else (Path(source).stem, Path(source).parent)
+    return folder / f"{stem}-{slug(network)}-{slug(objective)}{suffix}"
+
+
+def free(path: Path) -> Path:
+    """``path``, or the first of ``path-2``, ``path-3``, ... that does not exist."""
+    number, candidate = 2, path
+    while candidate.exists():
+        candidate = path.with_stem(f"{path.stem}-{number}")
+        number += 1
+    return candidate
+
+
+def targets(sources: list[str | None], out: Path | None) -> list[Path | None]:
+    """The file for each source; None where the default name is to be used.
+
+    Raises :class:`OutputError` where several sources would share one file.
+    """
+    if out is None:
+        return [None] * len(sources)
+    if out.is_dir():
+        return [out] * len(sources)
+    if len(sources) > 1:
+        raise OutputError(f"{out} is no existing folder; {len(sources)} pictures need one.")
+    return [out]
+
+
+@contextmanager
+def watching(title: str, source: str | None, as_json: bool, quiet: bool) -> Iterator[Listener]:
+    """What listens to the frames: a JSON line each, one progress bar, or nothing."""
+    if as_json:
+        yield lambda frame: line(
+            source=source, index=frame.index, total=frame.total, octave=frame.octave, octaves=frame.octaves,
+            step=frame.step, steps=frame.steps, width=frame.image.shape[-1], height=frame.image.shape[-2],
+            score=frame.score.mean().item())
+        return
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield lambda frame: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+               TextColumn("octave {task.fields[octave]}  score {task.fields[score]}"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(title, total=None, octave="-", score="-")
+
+        def listen(frame: Frame) -> None:
+            # Steps of a large octave take longer, so time left is told in pixels computed.
+            progress.update(task, completed=frame.index + 1, total=frame.total,
+                            octave=f"{frame.octave + 1}/{frame.octaves}", score=f"{frame.score.mean().item():.3g}")
+
+        yield listen

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -148,7 +149,7 @@ def schedule(settings: Settings) -> Iterator[tuple[int, float, float]]:
     for steps, pixels, radius in settings.phases:
         for _ in range(steps):
             warm = min(1.0, (step + 1) / 200)
-            yield pixels, radius, settings.rate * warm * 0.5 * (1 + np.cos(np.pi * step / settings.steps))
+            yield pixels, radius, settings.rate * warm * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
             step += 1
 
 

@@ -60,7 +60,7 @@ def parse(text: str) -> tuple[Target, ...]:
 
 class _Reader:
     def __init__(self, text: str) -> None:
-        self.text, self.tokens, self.at = text, [], 0
+        self.text, self.at = text, 0
         self.tokens: list[tuple[str, str]] = []
         position, end = 0, len(text.rstrip())
         while position < end:

@@ -16,7 +16,7 @@ def resolve_precision(asked: Literal["auto", "fp32", "bf16"], device: torch.devi
     """``auto`` is bf16 where a CPU has instructions for it, else fp32, which is the reference."""
     if asked != "auto":
         return asked
-    if device.type == "cpu" and torch.backends.mkldnn.is_available():
+    if device.type == "cpu":
         capabilities = torch.cpu.get_capabilities()
         if capabilities.get("amx_bf16") or capabilities.get("avx512_bf16"):
             return "bf16"

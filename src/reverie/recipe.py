@@ -14,7 +14,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from reverie.errors import InputError, UnknownName, UsageError
 
-
 T = TypeVar("T", bound=BaseModel)
 
 
@@ -52,7 +51,7 @@ class Recipe(_Settings):
     smallest: int = Field(128, ge=16, le=4096, description="Short side of the coarsest octave of 'auto', in pixels, 16 to 4096.")
     steps: int = Field(12, ge=1, le=10_000, description="Steps of ascent per octave, 1 to 10000.")
     step_size: float = Field(0.010, gt=0, le=1, description="Mean change per step in image range, above 0, at most 1.")
-    jitter: int = Field(24, ge=0, le=1024, description="Largest random shift in pixels of the octave, 0 to 1024.")
+    jitter: int = Field(20, ge=0, le=1024, description="Largest random shift in pixels of the octave, 0 to 1024.")
     detail: Literal["reinject", "lost", "carry"] = Field(
         "reinject", description="The source's detail between octaves: put back (reinject), left behind (lost), or put "
         "back with only the last octave's dream carried up (carry).")
@@ -65,7 +64,8 @@ class Recipe(_Settings):
     gray: float = Field(0.3, ge=0, le=1, description="Share of the gradient that changes light but not color, 0 to 1.")
     focus: float = Field(1.4, ge=0, le=8, description="Power by which a layer's channels are weighted by how much the "
                          "picture excites them, 0 (all alike) to 8.")
-    pad: int = Field(24, ge=0, le=512, description="Mirrored margin around the picture while dreaming, in pixels, 0 to 512.")
+    pad: int = Field(12, ge=0, le=512, description="Mirrored margin around the picture while dreaming, in pixels, 0 (shifts wrap "
+                     "around, the classic way) to 512.")
     balance: Literal["terms", "raw"] = Field(
         "terms", description="'terms': each term of the objective is made equally strong before its weight; 'raw': not.")
 

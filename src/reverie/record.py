@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from reverie.errors import InputError
 from reverie.recipe import Recipe
 
-SCHEMA = 1
+SCHEMA = 1  # raised when old records could no longer be replayed as they stand
 
 
 class Asset(BaseModel):
@@ -31,7 +31,7 @@ class Record(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    reverie: Literal[1] = SCHEMA
+    reverie: Literal[1] = 1
     recipe: Recipe
     assets: tuple[Asset, ...] = ()
     device: str

@@ -24,17 +24,7 @@ def pad(amount: int, least: int = 1, multiple: int = 1) -> Transform:
     Sides are rounded up to a ``multiple`` too. A network's own zero padding then darkens the
     margin, not the picture.
     """
-
-    def apply(image: Tensor, _generator: torch.Generator) -> Tensor:
-        before, after = [], []
-        for side in image.shape[-2:]:
-            whole = max(side + 2 * amount, least)
-            whole += -whole % multiple
-            before.append((whole - side) // 2)
-            after.append(whole - side - before[-1])
-        return mirrored(image, before[0], after[0], before[1], after[1])
-
-    return apply
+    return wander(amount, 0, least, multiple)
 
 
 def jitter(amount: int) -> Transform:
@@ -44,7 +34,31 @@ def jitter(amount: int) -> Transform:
     """
 
     def apply(image: Tensor, generator: torch.Generator) -> Tensor:
-        dy, dx = torch.randint(-amount, amount + 1, (2,), generator=generator).tolist()
-        return image.roll((dy, dx), (-2, -1))
+        return image.roll(_drawn(amount, generator), (-2, -1))
 
     return apply
+
+
+def wander(margin: int, amount: int, least: int = 1, multiple: int = 1) -> Transform:
+    """Jitter inside a mirrored surrounding: ``margin`` stays at least, whatever shift is drawn.
+
+    Unlike a circular shift it brings no seam into the picture, where opposite edges would meet.
+    """
+
+    def apply(image: Tensor, generator: torch.Generator) -> Tensor:
+        shift, sides = _drawn(amount, generator), []
+        for side, moved in zip(image.shape[-2:], shift, strict=True):
+            whole = max(side + 2 * (margin + amount), least)
+            whole += -whole % multiple
+            before = (whole - side) // 2 + moved
+            sides += [before, whole - side - before]
+        return mirrored(image, *sides)
+
+    return apply
+
+
+def _drawn(amount: int, generator: torch.Generator) -> tuple[int, int]:
+    if not amount:
+        return 0, 0
+    dy, dx = torch.randint(-amount, amount + 1, (2,), generator=generator).tolist()
+    return dy, dx

@@ -1,0 +1,48 @@
+# Two commands are all anyone needs: make dream, make test. Both work on a fresh machine that has
+# Python 3.11 or newer, make and a package registry.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+IMAGE ?= examples/sky.jpg
+OUT ?= out/dream.png
+
+.PHONY: dream test test-slow lint train gallery clean help
+.DEFAULT_GOAL := help
+
+help:  ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+$(BIN)/reverie: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.dev: $(BIN)/reverie
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+dream: $(BIN)/reverie  ## set up, dream a sample picture (IMAGE=photo.jpg for yours) and say where it lies
+	@mkdir -p $(dir $(OUT))
+	$(BIN)/reverie dream '$(IMAGE)' --out '$(OUT)' --overwrite $(ARGS)
+	@echo "Your dream lies in $(abspath $(OUT))"
+
+test: $(VENV)/.dev  ## set up and run lint, types and the fast tests with coverage
+	$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+
+test-slow: $(VENV)/.dev  ## the long tests: preview against final, real weights, many pictures
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.dev  ## ruff and mypy
+	$(BIN)/ruff check src tests training examples
+	$(BIN)/mypy
+
+train: $(VENV)/.dev  ## train the built-in network (about an hour on 2 cores; resumes after a kill)
+	$(BIN)/python -m training.train
+
+gallery: $(VENV)/.dev  ## dream the pictures that README and docs show
+	$(BIN)/python examples/gallery.py
+
+clean:  ## remove everything that was made here
+	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

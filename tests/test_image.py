@@ -35,6 +35,22 @@ SWAPPED = SRGB.replace(b"rXYZ", b"tmp1").replace(b"bXYZ", b"rXYZ").replace(b"tmp
 Patch = pytest.MonkeyPatch
 KINDS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "TIFF": ".tif", "BMP": ".bmp", "GIF": ".gif"}
 SUFFIXES = sorted(image.WRITES)
+EXTRA = {"AVIF": features.check("avif"), "HEIF": importlib.util.find_spec("pillow_heif")}
+MODES = "L.jpg L.png L.tif 1.jpg 1.png 1.tif P.png P.tif LA.png LA.tif RGBA.png RGBA.tif CMYK.jpg CMYK.tif "
+MODES += "YCbCr.jpg LAB.tif I;16.png I;16.tif I.tif F.tif"
+RARE = {"I;16": np.full((4, 8), 65535, np.uint16), "I": np.full((4, 8), 65535, np.int32)}
+RARE |= {"F": np.ones((4, 8), np.float32), "LAB": Image.new("LAB", (8, 4), (255, 128, 128))}
+NO_PICTURES = {b"": "is empty", b"text\n" * 30: "is no picture", b"%PDF-1.7\n": "is no picture"}
+NO_PICTURES |= {b"%!PS-Adobe-3.0 EPSF-3.0\n": "is no picture", b"8BPS\0\1": "is no picture"}
+NO_PICTURES |= {b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99): "pip install pillow-heif"}
+NO_PICTURES |= {b"\0\0\0\x18ftypmif1\0\0\0\0heixmif1" + bytes(99): "pip install pillow-heif"}
+FAULTS = {"may not": PermissionError(13, "no"), "worn": OSError(5, "worn"), "memory": MemoryError()}
+FAULTS |= {"into memory": RuntimeError("can't allocate memory"), "damaged": RuntimeError("odd")}
+BAD_NAMES = {"a.xyz": ".png .jpg", "a": "suffix", "none/a.png": "make the folder", "sub": "is a folder"}
+BAD_NAMES |= {"old.png": "--overwrite", "old.png/a.png": "folder", "full.png": "ordinary"}
+BAD_NAMES |= {"x" * 300 + ".png": "long"}
+NO_LINKS, FULL = OSError(errno.EPERM, "no links here"), OSError(errno.ENOSPC, "full")
+ERRORS = [FULL, OSError(errno.EACCES, "no"), OSError(errno.EIO, "worn"), KeyboardInterrupt()]
 
 
 def cmyk_profile() -> bytes:
@@ -63,17 +79,13 @@ def written(path: Path, array: Any, **options: Any) -> Path:
 
 
 def shown(photo: image.Photo) -> np.ndarray[Any, Any]:
-    pixels = photo.pixels
-    assert pixels.shape[:2] == (1, 3) and pixels.dtype == torch.float32 and pixels.is_contiguous()
-    assert float(pixels.min()) >= 0 and float(pixels.max()) <= 1
+    assert photo.pixels.shape[:2] == (1, 3) and photo.pixels.dtype == torch.float32
+    assert photo.pixels.is_contiguous() and bool(((photo.pixels >= 0) & (photo.pixels <= 1)).all())
     return image.to_uint8(photo.pixels)
 
 
 def near(photo: image.Photo, wanted: Any, most: float = 0) -> None:
     assert np.abs(shown(photo).astype(int) - np.asarray(wanted).astype(int)).max() <= most
-
-
-EXTRA = {"AVIF": features.check("avif"), "HEIF": importlib.util.find_spec("pillow_heif")}
 
 
 @pytest.mark.parametrize("kind", [*KINDS, *(kind for kind, there in EXTRA.items() if there)])
@@ -85,12 +97,6 @@ def test_reads_each_format_whatever_its_name(tmp_path: Path, kind: str) -> None:
     photo = image.load(path)
     near(photo, (200, 90, 30), 0 if kind in ("PNG", "TIFF", "BMP") else 3)
     assert photo.alpha is None and photo.notes == () and photo.name == str(path) and len(photo.sha256) == 64
-
-
-MODES = "L.jpg L.png L.tif 1.jpg 1.png 1.tif P.png P.tif LA.png LA.tif RGBA.png RGBA.tif CMYK.jpg CMYK.tif "
-MODES += "YCbCr.jpg LAB.tif I;16.png I;16.tif I.tif F.tif"
-RARE = {"I;16": np.full((4, 8), 65535, np.uint16), "I": np.full((4, 8), 65535, np.int32)}
-RARE |= {"F": np.ones((4, 8), np.float32), "LAB": Image.new("LAB", (8, 4), (255, 128, 128))}
 
 
 @pytest.mark.parametrize("name", MODES.split())
@@ -194,8 +200,8 @@ def test_srgb_is_kept_a_broken_profile_noted_and_broken_exif_ignored(tmp_path: P
 @pytest.mark.parametrize("profile", [None, cmyk_profile()])
 def test_cmyk(tmp_path: Path, suffix: str, profile: bytes | None) -> None:
     for ink, wanted in ((0, (255, 255, 255)), (255, (0, 0, 0) if profile else (0, 255, 255))):
-        cmyk = Image.new("CMYK", (16, 16), (ink, 0, 0, 0))
-        photo = image.load(written(tmp_path / f"a{suffix}", cmyk, icc_profile=profile))
+        path = written(tmp_path / f"a{suffix}", Image.new("CMYK", (16, 16), (ink, 0, 0, 0)), icc_profile=profile)
+        photo = image.load(path)
         near(photo, wanted, 2)
         assert photo.notes == () and photo.profile is None
 
@@ -225,12 +231,11 @@ def test_listing(tmp_path: Path) -> None:
             image.listing(place)
 
 
-def refused(path: Path, *words: str, **options: int) -> None:
+def refused(path: Path, word: str = "", **options: int) -> None:
     with pytest.raises(InputError) as caught:
         image.load(path, **options)
     said = str(caught.value)
-    assert said.startswith(str(path)) and said.endswith(".") and "\n" not in said
-    assert all(word in said for word in words), said
+    assert said.startswith(str(path)) and said.endswith(".") and "\n" not in said and word in said
 
 
 def test_refuses_what_is_not_there_or_no_file(tmp_path: Path) -> None:
@@ -239,12 +244,6 @@ def test_refuses_what_is_not_there_or_no_file(tmp_path: Path) -> None:
     refused(tmp_path, "a folder")
     refused(tmp_path / "pipe.jpg", "no file")
     refused(tmp_path / ("x" * 300), "cannot be read")
-
-
-NO_PICTURES = {b"": "is empty", b"text\n" * 30: "is no picture", b"%PDF-1.7\n": "is no picture"}
-NO_PICTURES |= {b"%!PS-Adobe-3.0 EPSF-3.0\n": "is no picture", b"8BPS\0\1": "is no picture"}
-NO_PICTURES |= {b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99): "pip install pillow-heif"}
-NO_PICTURES |= {b"\0\0\0\x18ftypmif1\0\0\0\0heixmif1" + bytes(99): "pip install pillow-heif"}
 
 
 @pytest.mark.parametrize("data", NO_PICTURES)
@@ -267,7 +266,7 @@ def test_refuses_a_truncated_file(tmp_path: Path, kind: str) -> None:
         refused(path)
 
 
-def test_refuses_too_many_pixels_before_decoding_and_leaves_no_trace(tmp_path: Path, monkeypatch: Patch) -> None:
+def test_refuses_too_many_pixels_and_leaves_no_trace(tmp_path: Path, monkeypatch: Patch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)  # of no consequence: no warning, no refusal
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     for kind, suffix in KINDS.items():
@@ -278,10 +277,6 @@ def test_refuses_too_many_pixels_before_decoding_and_leaves_no_trace(tmp_path: P
     header = chunk(b"IHDR", struct.pack(">2I5B", 40_000, 40_000, 8, 2, 0, 0, 0))
     (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT"))
     refused(tmp_path / "bomb.png", "more than 300,000,000 pixels")
-
-
-FAULTS = {"may not": PermissionError(13, "no"), "worn": OSError(5, "worn"), "memory": MemoryError()}
-FAULTS |= {"into memory": RuntimeError("can't allocate memory"), "damaged": RuntimeError("odd")}
 
 
 @pytest.mark.parametrize("said", FAULTS)
@@ -305,13 +300,10 @@ def test_mutated_files_are_read_or_refused(tmp_path: Path, kind: str) -> None:
             image.read_text(path)
 
 
-SIZES = st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(4))
-
-
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(size=SIZES, clear=st.booleans(), text=st.none() | st.text(), seed=st.integers(0, 2**32))
-def test_round_trip(tmp_path: Path, size: tuple[int, ...], *, clear: bool, text: str | None, seed: int) -> None:
-    values = np.random.default_rng(seed).integers(0, 256, size, np.uint8)
+@given(size=st.tuples(st.integers(1, 9), st.integers(1, 9)), clear=st.booleans(), text=st.none() | st.text(), seed=st.integers(0))
+def test_round_trip(tmp_path: Path, size: Any, *, clear: bool, text: str | None, seed: int) -> None:
+    values = np.random.default_rng(seed).integers(0, 256, (*size, 4), np.uint8)
     values[..., 3] |= 1  # what is wholly hidden is not kept
     whole = torch.from_numpy(values).permute(2, 0, 1)[None] / 255
     alpha = whole[:, 3:] if clear else None
@@ -353,11 +345,6 @@ def test_to_uint8_rounds_and_clips_and_shapes_are_checked() -> None:
             image.save("a.png", torch.zeros(shape), alpha=other and torch.zeros(other))
 
 
-BAD_NAMES = {"a.xyz": ".png .jpg", "a": "suffix", "none/a.png": "make the folder", "sub": "is a folder"}
-BAD_NAMES |= {"old.png": "--overwrite", "old.png/a.png": "folder", "full.png": "ordinary"}
-BAD_NAMES |= {"x" * 300 + ".png": "long"}
-
-
 @pytest.mark.parametrize("name", BAD_NAMES)
 def test_refuses_to_write_early_and_late(tmp_path: Path, name: str) -> None:
     (tmp_path / "sub").mkdir()
@@ -378,10 +365,6 @@ def test_refuses_a_side_or_a_text_that_the_format_cannot_hold(tmp_path: Path) ->
         with pytest.raises(OutputError, match="--no-metadata"):
             image.save(tmp_path / name, GREY, text="x" * length)
     assert list(tmp_path.iterdir()) == []
-
-
-NO_LINKS, FULL = OSError(errno.EPERM, "no links here"), OSError(errno.ENOSPC, "full")
-ERRORS = [FULL, OSError(errno.EACCES, "no"), OSError(errno.EIO, "worn"), KeyboardInterrupt()]
 
 
 @pytest.mark.parametrize("error", ERRORS)
@@ -411,13 +394,12 @@ def claims(folder: str, value: float) -> bool:
     return False
 
 
-@pytest.mark.parametrize("pool", ["processes", "threads", "threads without links"])
-def test_only_one_writes(tmp_path: Path, monkeypatch: Patch, pool: str) -> None:
-    executor: Executor = ThreadPoolExecutor(4)
-    if pool == "processes":
-        executor = ProcessPoolExecutor(2, mp_context=get_context("spawn"))
-    elif pool != "threads":
+@pytest.mark.parametrize("links", [True, False])
+def test_of_many_writers_one_wins(tmp_path: Path, monkeypatch: Patch, links: bool) -> None:
+    executor: Executor = ProcessPoolExecutor(2, mp_context=get_context("spawn"))
+    if not links:
         monkeypatch.setattr(os, "link", lambda *_: raising(NO_LINKS))
+        executor = ThreadPoolExecutor(4)
     with executor:
         won = list(executor.map(claims, [str(tmp_path)] * 4, [0.0, 0.2, 0.4, 1.0]))
     assert sum(won) == 1 and [each.name for each in tmp_path.iterdir()] == ["a.png"]

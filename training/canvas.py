@@ -61,8 +61,13 @@ def hsv(hue: float, saturation: float, value: float) -> Color:
     return (value * (1 - saturation * np.clip(np.minimum(i, 4 - i), 0, 1))).astype(np.float32)
 
 
-def color(rng: Generator, hues: Sequence[float] = (), saturation: tuple[float, float] = (0.5, 1.0),
-          value: tuple[float, float] = (0.45, 1.0), iconic: float = 0.75) -> Color:
+def color(
+    rng: Generator,
+    hues: Sequence[float] = (),
+    saturation: tuple[float, float] = (0.5, 1.0),
+    value: tuple[float, float] = (0.45, 1.0),
+    iconic: float = 0.75,
+) -> Color:
     """A random color; with ``hues``, near one of them in the ``iconic`` share of draws."""
     if len(hues) and rng.random() < iconic:
         hue = float(rng.choice(np.asarray(hues))) + rng.normal(0, 0.02)

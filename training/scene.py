@@ -35,8 +35,10 @@ def ground(rng: Generator, size: int) -> Layer:
         u = np.clip(noise(rng, size, rng.uniform(1.0, 2.0)) * 0.35 + 0.5, 0, 1)
         rgb = mix(mix(a, b, t), c, u * 0.6)
     elif kind == "sky":
-        top, low = hsv(rng.uniform(0.53, 0.63), rng.uniform(0.3, 0.9), rng.uniform(0.5, 1)), hsv(
-            rng.uniform(0.5, 0.62), rng.uniform(0.05, 0.5), rng.uniform(0.8, 1))
+        top, low = (
+            hsv(rng.uniform(0.53, 0.63), rng.uniform(0.3, 0.9), rng.uniform(0.5, 1)),
+            hsv(rng.uniform(0.5, 0.62), rng.uniform(0.05, 0.5), rng.uniform(0.8, 1)),
+        )
         cloud = np.clip(noise(rng, size, 1.3) * rng.uniform(0.2, 0.6) + rng.uniform(-0.2, 0.5), 0, 1)
         rgb = mix(mix(top, low, (y + 1) / 2), np.ones(3, np.float32), cloud)
     elif kind == "marble":
@@ -56,7 +58,8 @@ def blob(rng: Generator, size: int) -> Field:
     """A smooth random shape, as coverage: what a surface is cut to."""
     radius, angle = polar(*grid(size))
     edge = rng.uniform(0.6, 0.95) + sum(
-        rng.normal(0, 0.16 / k) * np.cos(k * angle + rng.uniform(0, 6.3)) for k in range(2, 6))
+        rng.normal(0, 0.16 / k) * np.cos(k * angle + rng.uniform(0, 6.3)) for k in range(2, 6)
+    )
     return inside((radius - edge).astype(np.float32), size)
 
 
@@ -64,8 +67,13 @@ def _clutter(rng: Generator, size: int) -> Layer:
     """Small shapes of plain color: something that is there but is no motif."""
     out = layer(np.zeros((size, size, 3), np.float32), 0.0)
     for _ in range(rng.integers(1, 4)):
-        shape = _warped(layer(color(rng, saturation=(0.1, 0.9)), blob(rng, 64)), rng, size,
-                        rng.uniform(0.15, 0.5), rng.uniform(-0.9, 0.9, 2))
+        shape = _warped(
+            layer(color(rng, saturation=(0.1, 0.9)), blob(rng, 64)),
+            rng,
+            size,
+            rng.uniform(0.15, 0.5),
+            rng.uniform(-0.9, 0.9, 2),
+        )
         out = over(out, shape)
     return out
 
@@ -74,8 +82,15 @@ def _placed(motif: Motif, rng: Generator, size: int) -> Layer:
     """The motif as a layer [size, size, 4]: one large, several small, or a whole surface."""
     if motif.kind == "surface" and rng.random() < 0.6:
         whole = motif.draw(rng, DRAWN)
-        return _warped(whole, rng, size, rng.uniform(1.3, 2.2), rng.uniform(-0.1, 0.1, 2),
-                       turn=rng.uniform(-0.6, 0.6), border=cv2.BORDER_REFLECT_101)
+        return _warped(
+            whole,
+            rng,
+            size,
+            rng.uniform(1.3, 2.2),
+            rng.uniform(-0.1, 0.1, 2),
+            turn=rng.uniform(-0.6, 0.6),
+            border=cv2.BORDER_REFLECT_101,
+        )
     out = layer(np.zeros((size, size, 3), np.float32), 0.0)
     several = rng.random() < 0.3
     drawn = _cut(motif, rng)
@@ -103,13 +118,24 @@ def _cut(motif: Motif, rng: Generator) -> Layer:
     return drawn
 
 
-def _warped(source: Layer, rng: Generator, size: int, scale: float, place: NDArray[np.floating],
-            turn: float = 0.0, border: int = cv2.BORDER_CONSTANT) -> Layer:
+def _warped(
+    source: Layer,
+    rng: Generator,
+    size: int,
+    scale: float,
+    place: NDArray[np.floating],
+    turn: float = 0.0,
+    border: int = cv2.BORDER_CONSTANT,
+) -> Layer:
     """``source`` scaled to ``scale`` of the frame, turned, slightly tilted, put at ``place`` (-1..1)."""
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32)
     if rng.random() < 0.5:
         corners[:, 0] *= -1
-    squeeze = np.array([rng.uniform(0.75, 1.0), 1.0]) if rng.random() < 0.5 else np.array([1.0, rng.uniform(0.75, 1.0)])
+    squeeze = (
+        np.array([rng.uniform(0.75, 1.0), 1.0])
+        if rng.random() < 0.5
+        else np.array([1.0, rng.uniform(0.75, 1.0)])
+    )
     target = corners * squeeze + rng.normal(0, 0.06, (4, 2))
     rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     target = (target @ rotation.T * scale + place + 1) * (size / 2)

@@ -86,7 +86,9 @@ def rendered(settings: Settings) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     each = settings.renders + settings.held_out
     if not file.exists():
         WORK.mkdir(exist_ok=True)
-        jobs = [(settings.seed, label, i, settings.rendered) for label in range(len(LABELS)) for i in range(each)]
+        jobs = [
+            (settings.seed, label, i, settings.rendered) for label in range(len(LABELS)) for i in range(each)
+        ]
         started = time.monotonic()
         with get_context("spawn").Pool(os.cpu_count()) as pool:
             pictures = np.stack(list(pool.imap(_render_one, jobs, chunksize=32)))
@@ -97,8 +99,12 @@ def rendered(settings: Settings) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     pictures = torch.from_numpy(np.load(file)).unflatten(0, (len(LABELS), each))
     labels = torch.arange(len(LABELS))[:, None].expand(-1, each)
     n = settings.renders
-    return (pictures[:, :n].flatten(0, 1), labels[:, :n].flatten(),
-            pictures[:, n:].flatten(0, 1), labels[:, n:].flatten())
+    return (
+        pictures[:, :n].flatten(0, 1),
+        labels[:, :n].flatten(),
+        pictures[:, n:].flatten(0, 1),
+        labels[:, n:].flatten(),
+    )
 
 
 def normalized(x: Tensor) -> Tensor:
@@ -126,8 +132,11 @@ def shrunk(pictures: Tensor, size: int) -> Tensor:
     return F.interpolate(pictures.float() / 255, (size, size), mode="bilinear", antialias=True)
 
 
-def attacked(model: nn.Module, x: Tensor, y: Tensor, radius: float, steps: int, random: torch.Generator) -> Tensor:
+def attacked(
+    model: nn.Module, x: Tensor, y: Tensor, radius: float, steps: int, random: torch.Generator
+) -> Tensor:
     """Pictures moved within an L2 ball to be misread (projected gradient, Madry et al. 2018)."""
+
     def unit(v: Tensor) -> Tensor:
         return v / (v.flatten(1).norm(dim=1).view(-1, 1, 1, 1) + 1e-12)
 
@@ -162,8 +171,10 @@ def train(settings: Settings, name: str = "motif") -> MotifNet:
     average = {k: v.clone() for k, v in model.state_dict().items()}
     flat = [p for p in model.parameters() if p.ndim < 2 or p.shape[1:] == (1, 1, 1)]
     deep = [p for p in model.parameters() if not any(p is q for q in flat)]
-    optimizer = torch.optim.AdamW([{"params": deep, "weight_decay": settings.decay},
-                                   {"params": flat, "weight_decay": 0.0}], lr=settings.rate)
+    optimizer = torch.optim.AdamW(
+        [{"params": deep, "weight_decay": settings.decay}, {"params": flat, "weight_decay": 0.0}],
+        lr=settings.rate,
+    )
     file, first = WORK / f"{name}.checkpoint.pt", 0
     if file.exists():
         state = torch.load(file, weights_only=True, map_location=device)
@@ -197,13 +208,24 @@ def train(settings: Settings, name: str = "motif") -> MotifNet:
         recent.append((logits.argmax(1) == y).float().mean())
         if (step + 1) % 100 == 0:
             pace = (step + 1 - first) * settings.batch / (time.monotonic() - started)
-            print(f"step {step + 1}/{settings.steps}  loss {loss.item():.3f}  accuracy "
-                  f"{torch.stack(recent).mean():.3f}  {pace:.0f} pictures/s", flush=True)
+            print(
+                f"step {step + 1}/{settings.steps}  loss {loss.item():.3f}  accuracy "
+                f"{torch.stack(recent).mean():.3f}  {pace:.0f} pictures/s",
+                flush=True,
+            )
             recent = []
         if (step + 1) % 250 == 0 or step + 1 == settings.steps:
             partial = file.with_suffix(".part")
-            torch.save({"settings": json.dumps(asdict(settings)), "model": model.state_dict(), "step": step + 1,
-                        "optimizer": optimizer.state_dict(), "average": average}, partial)
+            torch.save(
+                {
+                    "settings": json.dumps(asdict(settings)),
+                    "model": model.state_dict(),
+                    "step": step + 1,
+                    "optimizer": optimizer.state_dict(),
+                    "average": average,
+                },
+                partial,
+            )
             partial.replace(file)
     model.load_state_dict(average)
     return model.eval()
@@ -216,7 +238,7 @@ def evaluate(model: nn.Module, settings: Settings) -> dict[str, float]:
     random = torch.Generator().manual_seed(settings.seed)
     right = torch.zeros(2)
     for at in range(0, len(labels), 128):
-        x, y = shrunk(pictures[at:at + 128], 64).to(device), labels[at:at + 128].to(device)
+        x, y = shrunk(pictures[at : at + 128], 64).to(device), labels[at : at + 128].to(device)
         for column, picture in enumerate((x, attacked(model, x, y, 1.0, 10, random))):
             with torch.no_grad():
                 right[column] += (model(normalized(picture)).mean((2, 3)).argmax(1) == y).sum().item()
@@ -234,7 +256,11 @@ def export(model: nn.Module, figures: dict[str, float], settings: Settings, file
             keep = len(MOTIFS) if name == "logits" else weight.shape[0]
             tensors[f"{name}.weight"] = weight[:keep].detach().half().cpu().contiguous()
             tensors[f"{name}.bias"] = module.bias[:keep].detach().half().cpu().contiguous()
-    about = {"labels": json.dumps(list(MOTIFS)), "figures": json.dumps(figures), "settings": json.dumps(asdict(settings))}
+    about = {
+        "labels": json.dumps(list(MOTIFS)),
+        "figures": json.dumps(figures),
+        "settings": json.dumps(asdict(settings)),
+    }
     save_file(tensors, file, about)
     return hashlib.sha256(file.read_bytes()).hexdigest()
 

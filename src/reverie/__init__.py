@@ -10,11 +10,27 @@ import importlib
 from typing import Any
 
 _WHERE = {
-    "Frame": "loop", "InputError": "errors", "Job": "api", "MissingError": "errors", "Network": "network",
-    "Objective": "objective", "OutputError": "errors", "Picture": "api", "Plan": "plan", "Recipe": "recipe",
-    "Record": "record", "ReverieError": "errors", "Run": "recipe", "UnknownName": "errors",
-    "UsageError": "errors", "dream": "api", "job": "api", "load": "zoo", "prepare": "plan",
-    "render": "loop", "replay": "api",
+    "Frame": "loop",
+    "InputError": "errors",
+    "Job": "api",
+    "MissingError": "errors",
+    "Network": "network",
+    "Objective": "objective",
+    "OutputError": "errors",
+    "Picture": "api",
+    "Plan": "plan",
+    "Recipe": "recipe",
+    "Record": "record",
+    "ReverieError": "errors",
+    "Run": "recipe",
+    "UnknownName": "errors",
+    "UsageError": "errors",
+    "dream": "api",
+    "job": "api",
+    "load": "zoo",
+    "prepare": "plan",
+    "render": "loop",
+    "replay": "api",
 }
 
 __all__ = sorted(_WHERE)  # noqa: PLE0605

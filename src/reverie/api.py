@@ -44,8 +44,14 @@ class Picture:
 
         Raises :class:`OutputError` where it cannot be written or exists.
         """
-        return image.save(path, self.pixels, alpha=self.alpha, profile=self.profile,
-                          text=self.record.text() if metadata else None, overwrite=overwrite)
+        return image.save(
+            path,
+            self.pixels,
+            alpha=self.alpha,
+            profile=self.profile,
+            text=self.record.text() if metadata else None,
+            overwrite=overwrite,
+        )
 
     def numpy(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """The pixels as uint8 [H, W, 3]."""
@@ -77,7 +83,9 @@ class Job:
         return render(self.plan, self.source)
 
 
-def dream(source: Source = None, *, on_frame: Callable[[Frame], None] | None = None, **options: Any) -> Picture:
+def dream(
+    source: Source = None, *, on_frame: Callable[[Frame], None] | None = None, **options: Any
+) -> Picture:
     """Dream a picture and return it.
 
     ``source`` is a path, a uint8 or float array [H, W, 3], a tensor [3, H, W] or [1, 3, H, W] in
@@ -96,8 +104,14 @@ def dream(source: Source = None, *, on_frame: Callable[[Frame], None] | None = N
     return work.picture(last)
 
 
-def job(source: Source = None, *, preset: str | None = None, recipe: str | Path | Recipe | None = None,
-        preview: bool = False, **options: Any) -> Job:
+def job(
+    source: Source = None,
+    *,
+    preset: str | None = None,
+    recipe: str | Path | Recipe | None = None,
+    preview: bool = False,
+    **options: Any,
+) -> Job:
     """What :func:`dream` would do, ready to run: names resolved, source read and sized."""
     run_values = {name: value for name, value in options.items() if name in Run.model_fields}
     values = {name: value for name, value in options.items() if name not in Run.model_fields}
@@ -114,7 +128,9 @@ def merged(name: str | None, recipe: str | Path | Recipe | None, values: Mapping
     return Recipe.of(*layers, dict(values))
 
 
-def replay(path: str | Path, *, source: Source = None, changes: Mapping[str, Any] | None = None, **options: Any) -> Job:
+def replay(
+    path: str | Path, *, source: Source = None, changes: Mapping[str, Any] | None = None, **options: Any
+) -> Job:
     """The job whose Record lies in ``path``; with ``changes``, that recipe with other values.
 
     The source is looked for where ``source`` says, at the recorded path, and beside ``path``.
@@ -133,31 +149,36 @@ def replay(path: str | Path, *, source: Source = None, changes: Mapping[str, Any
     if asset is not None and not asset.path and source is None:
         raise InputError(f"The source of {path} was an array, not a file; give it with --source.")
     if asset is not None:
-        photo = source if source is not None and not isinstance(source, str | Path) else _located(asset, path, source, "--source")
+        in_memory = source is not None and not isinstance(source, str | Path)
+        photo = source if in_memory else _located(asset, path, source, "--source")
     elif source is not None:
         raise UsageError(f"{path} was dreamt from noise; it takes no --source.")
     made = _job(photo, recipe, run(options), False)
     for role, remedy in (("source", "--source"), ("weights", "--weights")):
         then, now = found.asset(role), made.record.asset(role)
         if then and now and then.sha256 != now.sha256:
-            raise InputError(f"The {role} of {path} is not the same file any more; give the original with {remedy}.")
+            raise InputError(
+                f"The {role} of {path} is not the same file any more; give the original with {remedy}."
+            )
     # The assets keep their recorded paths, so that the same picture is also the same file.
     return replace(made, record=made.record.model_copy(update={"assets": found.assets}))
 
 
 def _located(asset: Asset, output: Path, given: Source, remedy: str) -> Path:
-    if given is not None:
-        candidates = [Path(str(given))]
-    else:
-        candidates = [Path(asset.path), output.parent / Path(asset.path).name]
+    recorded = [Path(asset.path), output.parent / Path(asset.path).name]
+    candidates = recorded if given is None else [Path(str(given))]
     there = [path for path in candidates if path.is_file()]
     for path in there:
         if hashlib.sha256(path.read_bytes()).hexdigest() == asset.sha256:
             return path
     if there:
-        raise InputError(f"{there[0]} is not the {asset.role} that {output} was made from (its SHA-256 differs); "
-                         f"give the original with {remedy}.")
-    raise InputError(f"The {asset.role} {asset.path} of {output} is not there; say where it lies with {remedy}.")
+        raise InputError(
+            f"{there[0]} is not the {asset.role} that {output} was made from (its SHA-256 differs); "
+            f"give the original with {remedy}."
+        )
+    raise InputError(
+        f"The {asset.role} {asset.path} of {output} is not there; say where it lies with {remedy}."
+    )
 
 
 def _job(source: Source, recipe: Recipe, options: Run, preview: bool) -> Job:
@@ -172,8 +193,14 @@ def _job(source: Source, recipe: Recipe, options: Run, preview: bool) -> Job:
         recipe = recipe.model_copy(update={"size": f"{size[1]}x{size[0]}"})
     plan = prepare(network, recipe, size, device=options.device, precision=options.precision)
     assets = _assets(photo, network, options)
-    made = Record(recipe=recipe, assets=assets, device=str(plan.device), precision=plan.precision,
-                  threads=torch.get_num_threads(), versions=record.versions())
+    made = Record(
+        recipe=recipe,
+        assets=assets,
+        device=str(plan.device),
+        precision=plan.precision,
+        threads=torch.get_num_threads(),
+        versions=record.versions(),
+    )
     alpha = None
     if photo is not None and photo.alpha is not None:
         alpha = resize(cropped(photo.alpha, size), size).clamp(0, 1)
@@ -198,8 +225,10 @@ def _sized(photo: Photo | None, recipe: Recipe, preview: bool) -> tuple[Tensor, 
         size = shape
     elif max(native) > NATIVE_LIMIT:
         size = fitted(native, NATIVE_LIMIT)
-        notes.append(f"The source has {native[1]}x{native[0]} pixels and is dreamt at {size[1]}x{size[0]}; "
-                     "--size asks for more.")
+        notes.append(
+            f"The source has {native[1]}x{native[0]} pixels and is dreamt at {size[1]}x{size[0]}; "
+            "--size asks for more."
+        )
     else:
         size = native
     if preview and max(size) > PREVIEW_SIDE:

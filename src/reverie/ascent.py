@@ -44,8 +44,12 @@ def combined(gradients: Tensor, weights: Sequence[float], balance: bool) -> Tens
 
 
 def gradient(
-    network: Network, objective: Objective, param: Param, transform: Transform,
-    generator: torch.Generator, balance: bool = True,
+    network: Network,
+    objective: Objective,
+    param: Param,
+    transform: Transform,
+    generator: torch.Generator,
+    balance: bool = True,
 ) -> tuple[Tensor, Tensor]:
     """Weighted score [B] and the gradient [B, 3, H, W] of ``param``'s image under ``transform``."""
     leaf = param.image().detach().requires_grad_(True)

@@ -38,7 +38,9 @@ class UnknownName(UsageError):
     def __init__(self, kind: str, name: str, known: Iterable[str], listing: str = "") -> None:
         names = {str(each).lower(): str(each) for each in known}
         near = [names[key] for key in difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)]
-        near += [each for key, each in names.items() if name.lower() in key and each not in near][: 3 - len(near)]
+        near += [each for key, each in names.items() if name.lower() in key and each not in near][
+            : 3 - len(near)
+        ]
         sentence = f"There is no {kind} {name!r}"
         if near:
             sentence += f"; did you mean {' or '.join(repr(each) for each in near)}?"

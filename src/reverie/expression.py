@@ -85,7 +85,9 @@ class _Reader:
 
     def targets(self) -> tuple[Target, ...]:
         if not self.tokens:
-            raise UsageError("The objective is empty; name a layer or a class, for example 'stage3' or 'owl'.")
+            raise UsageError(
+                "The objective is empty; name a layer or a class, for example 'stage3' or 'owl'."
+            )
         found: list[Target] = []
         while self.at < len(self.tokens):
             sign = 1.0

@@ -13,7 +13,7 @@ from reverie.octave import start
 from reverie.ops import resize
 from reverie.param import Param, Pixels
 from reverie.plan import Octave, Plan
-from reverie.transform import Transform, compose, jitter, pad, wander
+from reverie.transform import compose, jitter, pad, wander
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,11 +68,8 @@ def _octave(plan: Plan, octave: Octave, at: int, param: Param) -> Iterator[tuple
     # Seeded by octave, so that pictures of different sizes draw alike in the octaves they share.
     generator = torch.Generator().manual_seed((plan.seed * 1_000_003 + at) % 2**63)
     least, still = plan.network.smallest, pad(plan.pad, plan.network.smallest, 16)
-    transform: Transform
-    if plan.pad:
-        transform = wander(plan.pad, octave.jitter, least, 16)
-    else:
-        transform = compose(still, jitter(octave.jitter))
+    classic = compose(still, jitter(octave.jitter))
+    transform = wander(plan.pad, octave.jitter, least, 16) if plan.pad else classic
     objective = plan.objective
     if objective.measures:
         with torch.no_grad():

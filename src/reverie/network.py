@@ -88,8 +88,10 @@ class Network:
             for handle in handles:
                 handle.remove()
         if missing := wanted - found.keys():
-            raise UsageError(f"The layer {min(missing)!r} of {self.name} takes no part in its forward pass; "
-                             "choose another.")
+            raise UsageError(
+                f"The layer {min(missing)!r} of {self.name} takes no part in its forward pass; "
+                "choose another."
+            )
         return found
 
     def _normalized(self, image: Tensor) -> Tensor:

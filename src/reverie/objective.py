@@ -55,7 +55,8 @@ class Objective:
     def score(self, activations: Activations) -> Tensor:
         """The weighted sum, [B]."""
         total: Tensor = sum(  # type: ignore[assignment]
-            term.weight * value for term, value in zip(self.terms, self.scores(activations), strict=True))
+            term.weight * value for term, value in zip(self.terms, self.scores(activations), strict=True)
+        )
         return total
 
     @property
@@ -65,9 +66,14 @@ class Objective:
 
     def measured(self, activations: Activations) -> Objective:
         """The objective with every measuring term fitted to these activations."""
-        return Objective(tuple(
-            replace(term.measure(activations), weight=term.weight, measure=term.measure)
-            if term.measure else term for term in self.terms))
+        return Objective(
+            tuple(
+                replace(term.measure(activations), weight=term.weight, measure=term.measure)
+                if term.measure
+                else term
+                for term in self.terms
+            )
+        )
 
     def __add__(self, other: Objective) -> Objective:
         return Objective(self.terms + other.terms)
@@ -104,7 +110,9 @@ def layer(name: str, focus: float = 0.0) -> Objective:
         a = activations[name].detach()
         mean = a.clamp_min(0).flatten(2).mean(2) if a.ndim == 4 else a.clamp_min(0)
         weight = (mean / mean.mean(1, keepdim=True).clamp_min(1e-12)).pow(focus)
-        weight = (weight / weight.mean(1, keepdim=True).clamp_min(1e-12)).view(*weight.shape, *(1,) * (a.ndim - 2))
+        weight = (weight / weight.mean(1, keepdim=True).clamp_min(1e-12)).view(
+            *weight.shape, *(1,) * (a.ndim - 2)
+        )
 
         def focused(activations: Activations) -> Tensor:
             a = activations[name]

@@ -35,7 +35,10 @@ def sizes(final: Size, octaves: int | Literal["auto"], scale: float, smallest: i
 
 
 def start(
-    detail: Literal["reinject", "lost", "carry"], source: Tensor, added: Tensor | None, dreamt: Tensor | None,
+    detail: Literal["reinject", "lost", "carry"],
+    source: Tensor,
+    added: Tensor | None,
+    dreamt: Tensor | None,
 ) -> Tensor:
     """The image an octave starts at, from the pristine ``source`` at its size.
 

@@ -58,8 +58,12 @@ class Plan:
 
 
 def prepare(
-    network: Network, recipe: Recipe, size: Size, *,
-    device: str = "cpu", precision: Literal["auto", "fp32", "bf16"] = "fp32",
+    network: Network,
+    recipe: Recipe,
+    size: Size,
+    *,
+    device: str = "cpu",
+    precision: Literal["auto", "fp32", "bf16"] = "fp32",
 ) -> Plan:
     """Resolve ``recipe`` for a picture of ``size`` (height, width); :class:`UsageError` when it cannot be."""
     place = resolve_device(device)
@@ -72,10 +76,17 @@ def prepare(
         network=optimized(network, place, number_format),
         objective=resolve(network, recipe.objective or network.objective, recipe.focus),
         octaves=tuple(
-            Octave(each, recipe.steps, recipe.step_size, min(recipe.jitter, max(each) // 2)) for each in steps),
+            Octave(each, recipe.steps, recipe.step_size, min(recipe.jitter, max(each) // 2)) for each in steps
+        ),
         shaping=Shaping(recipe.bands, recipe.fine, recipe.gray),
-        detail=recipe.detail, pad=recipe.pad, blend=recipe.blend, balance=recipe.balance == "terms",
-        seed=recipe.seed, device=place, precision=number_format, notes=tuple(notes),
+        detail=recipe.detail,
+        pad=recipe.pad,
+        blend=recipe.blend,
+        balance=recipe.balance == "terms",
+        seed=recipe.seed,
+        device=place,
+        precision=number_format,
+        notes=tuple(notes),
     )
 
 
@@ -113,8 +124,10 @@ def _one(network: Network, target: Target, name: str, focus: float) -> Objective
     if target.channel is not None:
         layer = network.require_layer(name)
         if target.channel >= layer.channels:
-            raise UsageError(f"The layer {name!r} of {network.name} has the channels 0 to {layer.channels - 1}, "
-                             f"no {target.channel}.")
+            raise UsageError(
+                f"The layer {name!r} of {network.name} has the channels 0 to {layer.channels - 1}, "
+                f"no {target.channel}."
+            )
         return objectives.channel(layer.name, target.channel)
     if found is not None:
         return objectives.layer(found.name, focus)

@@ -43,31 +43,66 @@ class Recipe(_Settings):
     """The frozen, validated description of what picture; JSON both ways."""
 
     network: str = Field("motif", description="Network that dreams; 'reverie networks' lists them.")
-    objective: str = Field("", description="What to dream: layers, channels, classes, with weights and signs, as in "
-                           "'0.7*owl + 0.3*stage3'; by default what suits the network.")
+    objective: str = Field(
+        "",
+        description="What to dream: layers, channels, classes, with weights and signs, as in "
+        "'0.7*owl + 0.3*stage3'; by default what suits the network.",
+    )
     octaves: Annotated[Literal["auto"] | int, BeforeValidator(_octaves)] = Field(
-        "auto", description="Number of sizes, coarse to fine, 1 to 64; 'auto' goes from --smallest up to the picture.")
-    octave_scale: float = Field(1.4, gt=1, le=16, description="Ratio between neighboring octaves, above 1, at most 16.")
-    smallest: int = Field(128, ge=16, le=4096, description="Short side of the coarsest octave of 'auto', in pixels, 16 to 4096.")
+        "auto",
+        description="Number of sizes, coarse to fine, 1 to 64; 'auto' goes from --smallest up to the picture.",
+    )
+    octave_scale: float = Field(
+        1.4, gt=1, le=16, description="Ratio between neighboring octaves, above 1, at most 16."
+    )
+    smallest: int = Field(
+        128, ge=16, le=4096, description="Short side of the coarsest octave of 'auto', in pixels, 16 to 4096."
+    )
     steps: int = Field(12, ge=1, le=10_000, description="Steps of ascent per octave, 1 to 10000.")
-    step_size: float = Field(0.010, gt=0, le=1, description="Mean change per step in image range, above 0, at most 1.")
-    jitter: int = Field(20, ge=0, le=1024, description="Largest random shift in pixels of the octave, 0 to 1024.")
+    step_size: float = Field(
+        0.010, gt=0, le=1, description="Mean change per step in image range, above 0, at most 1."
+    )
+    jitter: int = Field(
+        20, ge=0, le=1024, description="Largest random shift in pixels of the octave, 0 to 1024."
+    )
     detail: Literal["reinject", "lost", "carry"] = Field(
-        "reinject", description="The source's detail between octaves: put back (reinject), left behind (lost), or put "
-        "back with only the last octave's dream carried up (carry).")
+        "reinject",
+        description="The source's detail between octaves: put back (reinject), left behind (lost), or put "
+        "back with only the last octave's dream carried up (carry).",
+    )
     blend: float = Field(0.0, ge=0, le=1, description="Share of the original mixed into the result, 0 to 1.")
     size: Annotated[str, BeforeValidator(_size)] | None = Field(
-        None, description="Long side in pixels, or WxH to crop to that shape; by default the source's own, at most 2048.")
+        None,
+        description="Long side in pixels, or WxH to crop to that shape; by default the source's own, at most 2048.",
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of all randomness, a whole number from 0.")
-    bands: int = Field(3, ge=0, le=8, description="Frequency bands of the gradient made equally strong, 0 (none) to 8.")
-    fine: float = Field(0.35, ge=0, le=4, description="Strength of the finest band against the others, 0 to 4.")
-    gray: float = Field(0.3, ge=0, le=1, description="Share of the gradient that changes light but not color, 0 to 1.")
-    focus: float = Field(1.4, ge=0, le=8, description="Power by which a layer's channels are weighted by how much the "
-                         "picture excites them, 0 (all alike) to 8.")
-    pad: int = Field(12, ge=0, le=512, description="Mirrored margin around the picture while dreaming, in pixels, 0 (shifts wrap "
-                     "around, the classic way) to 512.")
+    bands: int = Field(
+        3, ge=0, le=8, description="Frequency bands of the gradient made equally strong, 0 (none) to 8."
+    )
+    fine: float = Field(
+        0.35, ge=0, le=4, description="Strength of the finest band against the others, 0 to 4."
+    )
+    gray: float = Field(
+        0.3, ge=0, le=1, description="Share of the gradient that changes light but not color, 0 to 1."
+    )
+    focus: float = Field(
+        1.4,
+        ge=0,
+        le=8,
+        description="Power by which a layer's channels are weighted by how much the "
+        "picture excites them, 0 (all alike) to 8.",
+    )
+    pad: int = Field(
+        12,
+        ge=0,
+        le=512,
+        description="Mirrored margin around the picture while dreaming, in pixels, 0 (shifts wrap "
+        "around, the classic way) to 512.",
+    )
     balance: Literal["terms", "raw"] = Field(
-        "terms", description="'terms': each term of the objective is made equally strong before its weight; 'raw': not.")
+        "terms",
+        description="'terms': each term of the objective is made equally strong before its weight; 'raw': not.",
+    )
 
     @classmethod
     def of(cls, *layers: dict[str, Any]) -> Recipe:
@@ -86,11 +121,21 @@ class Recipe(_Settings):
 class Run(_Settings):
     """How and where: nothing here changes what picture is meant."""
 
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$", description="Where to compute: auto, cpu, cuda, cuda:N or mps.")
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$",
+        description="Where to compute: auto, cpu, cuda, cuda:N or mps.",
+    )
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="Number format of the network: fp32 is the reference; auto takes bf16 where the CPU has it.")
-    threads: int | None = Field(None, ge=1, le=1024, description="CPU threads, 1 to 1024; by default all cores.")
-    weights: Path | None = Field(None, description="Weights file for the network (.safetensors, .pth), told by content.")
+        "auto",
+        description="Number format of the network: fp32 is the reference; auto takes bf16 where the CPU has it.",
+    )
+    threads: int | None = Field(
+        None, ge=1, le=1024, description="CPU threads, 1 to 1024; by default all cores."
+    )
+    weights: Path | None = Field(
+        None, description="Weights file for the network (.safetensors, .pth), told by content."
+    )
     max_pixels: int = Field(300_000_000, ge=1, description="Refuse sources with more pixels than this.")
 
 

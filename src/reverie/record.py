@@ -51,11 +51,15 @@ class Record(BaseModel):
 def parse(text: str | None, path: Path) -> Record:
     """The record found in ``path``; :class:`InputError` when there is none or it is of another kind."""
     if text is None:
-        raise InputError(f"{path} carries no record of Reverie; it was not made by Reverie, or without metadata.")
+        raise InputError(
+            f"{path} carries no record of Reverie; it was not made by Reverie, or without metadata."
+        )
     try:
         values = json.loads(text)
         if isinstance(values, dict) and isinstance(values.get("reverie"), int) and values["reverie"] > SCHEMA:
-            raise InputError(f"The record in {path} was written by a newer Reverie; update Reverie to replay it.")
+            raise InputError(
+                f"The record in {path} was written by a newer Reverie; update Reverie to replay it."
+            )
         return Record.model_validate(values)
     except (json.JSONDecodeError, ValidationError):
         raise InputError(f"The record in {path} cannot be read; it was damaged or edited.") from None

@@ -14,14 +14,22 @@ from reverie.cli import dreaming, inspecting
 from reverie.cli.output import say
 from reverie.errors import ReverieError
 
-EPILOGUE = ("Exit codes: 0 done, 1 a bug of ours, 2 usage, 3 input, 4 weights or extras absent, 5 output, "
-            "130 interrupted.")
+EPILOGUE = (
+    "Exit codes: 0 done, 1 a bug of ours, 2 usage, 3 input, 4 weights or extras absent, 5 output, "
+    "130 interrupted."
+)
 
 
 def application() -> App:
     """The command line, ready to be called with tokens."""
-    app = App("reverie", help="Pictures out of what a neural network sees: DeepDream, offline.", version=__version__,
-              help_format="plaintext", help_epilogue=EPILOGUE, result_action="return_value")
+    app = App(
+        "reverie",
+        help="Pictures out of what a neural network sees: DeepDream, offline.",
+        version=__version__,
+        help_format="plaintext",
+        help_epilogue=EPILOGUE,
+        result_action="return_value",
+    )
     app.command(dreaming.dream)
     app.command(dreaming.replay)
     app.command(inspecting.networks)
@@ -35,8 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code and never shows a traceback for a user's mistake."""
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        result = application()(tokens, exit_on_error=False, print_error=False, console=Console(),
-                               error_console=Console(stderr=True))
+        result = application()(
+            tokens,
+            exit_on_error=False,
+            print_error=False,
+            console=Console(),
+            error_console=Console(stderr=True),
+        )
         return result if isinstance(result, int) else 0
     except CycloptsError as error:
         sentence = " ".join(str(error).split())

@@ -19,25 +19,49 @@ NOISE = "noise"
 NOTHING_CHOSEN, NOTHING_SET = RecipeOptions(), RunOptions()
 
 Preset = Annotated[str | None, Parameter(group=RECIPE, help="A named look; 'reverie presets' lists them.")]
-RecipeFile = Annotated[Path | None, Parameter(group=RECIPE, name="--recipe", help="A recipe in TOML or JSON.")]
-Out = Annotated[Path | None, Parameter(
-    group=RUN, name=["--out", "-o"],
-    help="The file to write (.png .jpg .webp .tif), or an existing folder; by default beside the source.")]
-ImageOption = Annotated[list[str] | None, Parameter(
-    group=RUN, name=["--image", "-i"], negative=(), help="Another way to say SOURCE.")]
-Preview = Annotated[bool, Parameter(
-    group=RUN, negative=(), help="Small and quick, at most 480 px: predicts the final picture.")]
-Overwrite = Annotated[bool, Parameter(group=RUN, negative=(), show_default=False, help="Replace an existing result.")]
+RecipeFile = Annotated[
+    Path | None, Parameter(group=RECIPE, name="--recipe", help="A recipe in TOML or JSON.")
+]
+Out = Annotated[
+    Path | None,
+    Parameter(
+        group=RUN,
+        name=["--out", "-o"],
+        help="The file to write (.png .jpg .webp .tif), or an existing folder; by default beside the source.",
+    ),
+]
+ImageOption = Annotated[
+    list[str] | None,
+    Parameter(group=RUN, name=["--image", "-i"], negative=(), help="Another way to say SOURCE."),
+]
+Preview = Annotated[
+    bool,
+    Parameter(group=RUN, negative=(), help="Small and quick, at most 480 px: predicts the final picture."),
+]
+Overwrite = Annotated[
+    bool, Parameter(group=RUN, negative=(), show_default=False, help="Replace an existing result.")
+]
 Quiet = Annotated[bool, Parameter(group=RUN, negative=(), help="No progress, no notes.")]
-Json = Annotated[bool, Parameter(group=RUN, name="--json", negative=(), help="One JSON line per frame on stdout.")]
-NoMetadata = Annotated[bool, Parameter(
-    group=RUN, negative=(), help="Leave the Record out of the result; it can then not be replayed.")]
+Json = Annotated[
+    bool, Parameter(group=RUN, name="--json", negative=(), help="One JSON line per frame on stdout.")
+]
+NoMetadata = Annotated[
+    bool,
+    Parameter(
+        group=RUN, negative=(), help="Leave the Record out of the result; it can then not be replayed."
+    ),
+]
 
 
 def dream(
-    *sources: Annotated[str, Parameter(
-        name="SOURCE", help="A picture file, several, a folder, or 'noise'; by default noise.",
-        allow_leading_hyphen=False)],
+    *sources: Annotated[
+        str,
+        Parameter(
+            name="SOURCE",
+            help="A picture file, several, a folder, or 'noise'; by default noise.",
+            allow_leading_hyphen=False,
+        ),
+    ],
     recipe_options: Annotated[RecipeOptions, Parameter(name="*")] = NOTHING_CHOSEN,
     preset: Preset = None,
     recipe: RecipeFile = None,
@@ -92,8 +116,17 @@ def _sources(names: list[str]) -> list[str | None]:
     return found
 
 
-def _one(source: str | None, target: Path | None, recipe: recipes.Recipe, run: dict[str, Any], preview: bool,
-         overwrite: bool, quiet: bool, json: bool, no_metadata: bool) -> None:
+def _one(
+    source: str | None,
+    target: Path | None,
+    recipe: recipes.Recipe,
+    run: dict[str, Any],
+    preview: bool,
+    overwrite: bool,
+    quiet: bool,
+    json: bool,
+    no_metadata: bool,
+) -> None:
     from reverie import api, image
 
     if target is not None and not target.is_dir():
@@ -112,8 +145,9 @@ def preset_word(job: Job) -> str:
     return job.plan.network.objective
 
 
-def _run(job: Job, source: str | None, target: Path, overwrite: bool, quiet: bool, json: bool,
-         no_metadata: bool) -> None:
+def _run(
+    job: Job, source: str | None, target: Path, overwrite: bool, quiet: bool, json: bool, no_metadata: bool
+) -> None:
     for note in job.notes:
         say(note, quiet)
     frame = None
@@ -130,10 +164,20 @@ def _run(job: Job, source: str | None, target: Path, overwrite: bool, quiet: boo
 
 def replay(
     file: Annotated[Path, Parameter(help="A picture that Reverie wrote.")],
-    /, *,
-    source: Annotated[Path | None, Parameter(group=RECIPE, help="Where the original source lies now.")] = None,
-    changes: Annotated[list[str] | None, Parameter(
-        group=RECIPE, name="--set", negative=(), help="Change one thing, as in --set steps=20; may be repeated.")] = None,
+    /,
+    *,
+    source: Annotated[
+        Path | None, Parameter(group=RECIPE, help="Where the original source lies now.")
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        Parameter(
+            group=RECIPE,
+            name="--set",
+            negative=(),
+            help="Change one thing, as in --set steps=20; may be repeated.",
+        ),
+    ] = None,
     run_options: Annotated[RunOptions, Parameter(name="*")] = NOTHING_SET,
     out: Out = None,
     overwrite: Overwrite = False,

@@ -32,28 +32,51 @@ def networks(*, json: Json = False) -> None:
     """List the networks, and whether their weights are here."""
     from reverie.zoo import NETWORKS
 
-    found = [{"name": name, "ready": bool(entry.bundled), "about": entry.about} for name, entry in NETWORKS.items()]
+    found = [
+        {"name": name, "ready": bool(entry.bundled), "about": entry.about} for name, entry in NETWORKS.items()
+    ]
     if json:
         print(jsons.dumps(found))
         return
-    _show(["network", "weights", "about"],
-          [[str(each["name"]), "built in" if each["ready"] else "--weights FILE", str(each["about"])] for each in found])
+    _show(
+        ["network", "weights", "about"],
+        [
+            [str(each["name"]), "built in" if each["ready"] else "--weights FILE", str(each["about"])]
+            for each in found
+        ],
+    )
 
 
-def layers(network: Annotated[str, Parameter(help="A name that 'reverie networks' lists.")], /, *,
-           json: Json = False) -> None:
+def layers(
+    network: Annotated[str, Parameter(help="A name that 'reverie networks' lists.")], /, *, json: Json = False
+) -> None:
     """List a network's layers: names, aliases, kinds, channels, stride; and its classes."""
     from reverie import zoo
 
     found = zoo.load(network) if zoo.entry(network).bundled else zoo.architecture(network)
     if json:
-        print(jsons.dumps([
-            {"name": each.name, "aliases": list(each.aliases), "kind": each.kind, "channels": each.channels,
-             "stride": each.stride} for each in found.layers]))
+        print(
+            jsons.dumps(
+                [
+                    {
+                        "name": each.name,
+                        "aliases": list(each.aliases),
+                        "kind": each.kind,
+                        "channels": each.channels,
+                        "stride": each.stride,
+                    }
+                    for each in found.layers
+                ]
+            )
+        )
         return
-    _show(["layer", "aliases", "kind", "channels", "stride"],
-          [[each.name, " ".join(each.aliases), each.kind, str(each.channels), str(each.stride)]
-           for each in found.layers])
+    _show(
+        ["layer", "aliases", "kind", "channels", "stride"],
+        [
+            [each.name, " ".join(each.aliases), each.kind, str(each.channels), str(each.stride)]
+            for each in found.layers
+        ],
+    )
     if found.labels:
         names = [label.split(",")[0] for label in found.labels]
         shown = ", ".join(names[:60]) + (f", ... ({len(names)} in all)" if len(names) > 60 else "")
@@ -65,7 +88,9 @@ def presets(*, json: Json = False) -> None:
     if json:
         print(jsons.dumps(recipes.presets()))
         return
-    _show(["preset", "about"], [[name, str(each.get("about", ""))] for name, each in recipes.presets().items()])
+    _show(
+        ["preset", "about"], [[name, str(each.get("about", ""))] for name, each in recipes.presets().items()]
+    )
 
 
 def doctor(*, json: Json = False) -> None:
@@ -85,16 +110,23 @@ def doctor(*, json: Json = False) -> None:
     if _importable("pillow_heif"):
         codecs.append("heic")
     found = {
-        "device": str(device), "precision": resolve_precision("auto", device), "threads": torch.get_num_threads(),
-        "cores": os.cpu_count(), "codecs": ["png", *codecs], "cache": "none needed: no network here is downloaded",
-        "networks": [name for name, entry in NETWORKS.items() if entry.bundled], "versions": versions(),
+        "device": str(device),
+        "precision": resolve_precision("auto", device),
+        "threads": torch.get_num_threads(),
+        "cores": os.cpu_count(),
+        "codecs": ["png", *codecs],
+        "cache": "none needed: no network here is downloaded",
+        "networks": [name for name, entry in NETWORKS.items() if entry.bundled],
+        "versions": versions(),
     }
     if json:
         print(jsons.dumps(found))
         return
     rows = {key: value for key, value in found.items() if key != "versions"} | versions()
-    _show(["what", "found"], [[key, ", ".join(value) if isinstance(value, list) else str(value)]
-                              for key, value in rows.items()])
+    _show(
+        ["what", "found"],
+        [[key, ", ".join(value) if isinstance(value, list) else str(value)] for key, value in rows.items()],
+    )
 
 
 def _importable(name: str) -> bool:

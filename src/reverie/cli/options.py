@@ -38,9 +38,12 @@ def _options(name: str, model: type[BaseModel], group: Group) -> Any:
     fields = []
     for key, field in model.model_fields.items():
         declared = Parameter(help=_help(field), group=group, show_default=False, allow_leading_hyphen=True)
-        fields.append((key, Annotated[_plain(field.annotation) | None, declared], dataclasses.field(default=None)))
-    return dataclasses.make_dataclass(name, fields, frozen=True, kw_only=True,
-                                      namespace={"__module__": __name__})
+        fields.append(
+            (key, Annotated[_plain(field.annotation) | None, declared], dataclasses.field(default=None))
+        )
+    return dataclasses.make_dataclass(
+        name, fields, frozen=True, kw_only=True, namespace={"__module__": __name__}
+    )
 
 
 RecipeOptions = _options("RecipeOptions", Recipe, RECIPE)

@@ -71,22 +71,40 @@ def watching(title: str, source: str | None, as_json: bool, quiet: bool) -> Iter
     """What listens to the frames: a JSON line each, one progress bar, or nothing."""
     if as_json:
         yield lambda frame: line(
-            source=source, index=frame.index, total=frame.total, octave=frame.octave, octaves=frame.octaves,
-            step=frame.step, steps=frame.steps, width=frame.image.shape[-1], height=frame.image.shape[-2],
-            score=frame.score.mean().item())
+            source=source,
+            index=frame.index,
+            total=frame.total,
+            octave=frame.octave,
+            octaves=frame.octaves,
+            step=frame.step,
+            steps=frame.steps,
+            width=frame.image.shape[-1],
+            height=frame.image.shape[-2],
+            score=frame.score.mean().item(),
+        )
         return
     console = Console(stderr=True)
     if quiet or not console.is_terminal:
         yield lambda frame: None
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-               TextColumn("octave {task.fields[octave]}  score {task.fields[score]}"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("octave {task.fields[octave]}  score {task.fields[score]}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(title, total=None, octave="-", score="-")
 
         def listen(frame: Frame) -> None:
             # Steps of a large octave take longer, so time left is told in pixels computed.
-            progress.update(task, completed=frame.index + 1, total=frame.total,
-                            octave=f"{frame.octave + 1}/{frame.octaves}", score=f"{frame.score.mean().item():.3g}")
+            progress.update(
+                task,
+                completed=frame.index + 1,
+                total=frame.total,
+                octave=f"{frame.octave + 1}/{frame.octaves}",
+                score=f"{frame.score.mean().item():.3g}",
+            )
 
         yield listen

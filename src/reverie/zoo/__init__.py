@@ -25,12 +25,24 @@ class Entry:
 
 
 NETWORKS: dict[str, Entry] = {
-    "motif": Entry("motif", "motif", "built in: owls, eyes, feathers, roses and more, trained on rendered motifs",
-                   bundled="motif.safetensors"),
-    "squeezenet1_0": Entry("squeezenet", "squeezenet1_0", "SqueezeNet 1.0, 1000 ImageNet classes",
-                           official="squeezenet1_0-b66bff10.pth"),
-    "squeezenet1_1": Entry("squeezenet", "squeezenet1_1", "SqueezeNet 1.1, 1000 ImageNet classes",
-                           official="squeezenet1_1-b8a52dc0.pth"),
+    "motif": Entry(
+        "motif",
+        "motif",
+        "built in: owls, eyes, feathers, roses and more, trained on rendered motifs",
+        bundled="motif.safetensors",
+    ),
+    "squeezenet1_0": Entry(
+        "squeezenet",
+        "squeezenet1_0",
+        "SqueezeNet 1.0, 1000 ImageNet classes",
+        official="squeezenet1_0-b66bff10.pth",
+    ),
+    "squeezenet1_1": Entry(
+        "squeezenet",
+        "squeezenet1_1",
+        "SqueezeNet 1.1, 1000 ImageNet classes",
+        official="squeezenet1_1-b8a52dc0.pth",
+    ),
 }
 
 
@@ -55,8 +67,10 @@ def load(name: str, weights: Path | str | None = None) -> Network:
     line = entry(name)
     file = Path(weights) if weights is not None else Path(__file__).parent / line.bundled
     if weights is None and not line.bundled:
-        raise MissingError(f"The network {name} has no weights here; give a file with --weights FILE "
-                           f"(PyTorch's {line.official} fits).")
+        raise MissingError(
+            f"The network {name} has no weights here; give a file with --weights FILE "
+            f"(PyTorch's {line.official} fits)."
+        )
     return _build(name, file)
 
 

@@ -44,5 +44,13 @@ def motif(state: State | None) -> Network:
     """The built-in network; its class names travel in the weights file."""
     names = labels(state, ())
     head = state.tensors.get("logits.weight") if state else None
-    return Network("motif", MotifNet(head.shape[0] if head is not None else 40), MEAN, STD, labels=names,
-                   logits="logits", objective="stage4", smallest=64)
+    return Network(
+        "motif",
+        MotifNet(head.shape[0] if head is not None else 40),
+        MEAN,
+        STD,
+        labels=names,
+        logits="logits",
+        objective="stage4",
+        smallest=64,
+    )

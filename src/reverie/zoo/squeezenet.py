@@ -28,8 +28,9 @@ class Fire(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.squeeze_activation(self.squeeze(x))
-        return torch.cat([self.expand1x1_activation(self.expand1x1(x)),
-                          self.expand3x3_activation(self.expand3x3(x))], 1)
+        return torch.cat(
+            [self.expand1x1_activation(self.expand1x1(x)), self.expand3x3_activation(self.expand3x3(x))], 1
+        )
 
 
 class SqueezeNet(nn.Module):
@@ -46,14 +47,24 @@ class SqueezeNet(nn.Module):
                 width = 2 * step[1]
         self.features = nn.Sequential(*layers)
         self.classifier = nn.Sequential(
-            nn.Dropout(), nn.Conv2d(width, classes, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
+            nn.Dropout(), nn.Conv2d(width, classes, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.classifier(self.features(x)).flatten(1)
         return logits
 
 
-_FIRES: list[tuple[int, int]] = [(16, 64), (16, 64), (32, 128), (32, 128), (48, 192), (48, 192), (64, 256), (64, 256)]
+_FIRES: list[tuple[int, int]] = [
+    (16, 64),
+    (16, 64),
+    (32, 128),
+    (32, 128),
+    (48, 192),
+    (48, 192),
+    (64, 256),
+    (64, 256),
+]
 
 
 def squeezenet1_0(state: State | None) -> Network:
@@ -68,16 +79,24 @@ def squeezenet1_1(state: State | None) -> Network:
     return _network("squeezenet1_1", 64, 3, ["pool", *f[:2], "pool", *f[2:4], "pool", *f[4:]], state)
 
 
-def _network(name: str, width: int, kernel: int, plan: list[tuple[int, int] | str], state: State | None) -> Network:
+def _network(
+    name: str, width: int, kernel: int, plan: list[tuple[int, int] | str], state: State | None
+) -> Network:
     head = state.tensors.get("classifier.1.weight") if state else None
     classes = head.shape[0] if head is not None else 1000
     module = SqueezeNet(width, kernel, plan, classes)
     fires = [at for at, layer in enumerate(module.features) if isinstance(layer, Fire)]
     return Network(
-        name, module, IMAGENET_MEAN, IMAGENET_STD,
-        labels=imagenet() if classes == 1000 else (), logits="classifier.1", trunk="features",
+        name,
+        module,
+        IMAGENET_MEAN,
+        IMAGENET_STD,
+        labels=imagenet() if classes == 1000 else (),
+        logits="classifier.1",
+        trunk="features",
         objective=f"features.{fires[4]}",
-        aliases={"conv1": "features.0"} | {f"fire{n}": f"features.{at}" for n, at in enumerate(fires, 2)}, smallest=64,
+        aliases={"conv1": "features.0"} | {f"fire{n}": f"features.{at}" for n, at in enumerate(fires, 2)},
+        smallest=64,
     )
 
 

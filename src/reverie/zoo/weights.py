@@ -45,8 +45,12 @@ def read(path: Path) -> State:
         tensors, about = _pytorch(path), {}
     else:
         raise InputError(f"{path} is no weights file; give one in safetensors or PyTorch format.")
-    return State(path, {key: value.float() for key, value in tensors.items()},
-                 hashlib.sha256(content).hexdigest(), about)
+    return State(
+        path,
+        {key: value.float() for key, value in tensors.items()},
+        hashlib.sha256(content).hexdigest(),
+        about,
+    )
 
 
 def _safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -62,8 +66,10 @@ def _pytorch(path: Path) -> dict[str, Tensor]:
         loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "weights_only" in str(error) or "Weights only" in str(error) or "GLOBAL" in str(error):
-            raise InputError(f"The weights file {path} holds code, not only weights, and was not opened; "
-                             "save its state_dict instead.") from None
+            raise InputError(
+                f"The weights file {path} holds code, not only weights, and was not opened; "
+                "save its state_dict instead."
+            ) from None
         raise InputError(f"The weights file {path} is damaged or cut short; fetch it again.") from None
     except Exception:  # a broken archive fails in many ways, none of them documented
         raise InputError(f"The weights file {path} is damaged or cut short; fetch it again.") from None
@@ -80,8 +86,10 @@ def filled(network: Network, state: State) -> Network:
     for key, value in own.items():
         given = state.tensors.get(key)
         if given is None or given.shape != value.shape:
-            raise InputError(f"The weights in {state.path} belong to another network than {network.name} "
-                             f"(its tensor {key} is {'missing' if given is None else 'of another shape'}).")
+            raise InputError(
+                f"The weights in {state.path} belong to another network than {network.name} "
+                f"(its tensor {key} is {'missing' if given is None else 'of another shape'})."
+            )
         if not torch.isfinite(given).all():
             raise InputError(f"The weights in {state.path} are damaged: {key} holds NaN or infinity.")
     network.module.load_state_dict({key: state.tensors[key] for key in own})

@@ -46,11 +46,11 @@ NO_PICTURES |= {b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(99): "pip install 
 NO_PICTURES |= {b"\0\0\0\x18ftypmif1\0\0\0\0heixmif1" + bytes(99): "pip install pillow-heif"}
 FAULTS = {"may not": PermissionError(13, "no"), "worn": OSError(5, "worn"), "memory": MemoryError()}
 FAULTS |= {"into memory": RuntimeError("can't allocate memory"), "damaged": RuntimeError("odd")}
+LONG = "x" * 300 + ".png"
 BAD_NAMES = {"a.xyz": ".png .jpg", "a": "suffix", "none/a.png": "make the folder", "sub": "is a folder"}
-BAD_NAMES |= {"old.png": "--overwrite", "old.png/a.png": "folder", "full.png": "ordinary"}
-BAD_NAMES |= {"x" * 300 + ".png": "long"}
+BAD_NAMES |= {"old.png": "--overwrite", "old.png/a.png": "folder", "full.png": "ordinary", LONG: "long"}
 NO_LINKS, FULL = OSError(errno.EPERM, "no links here"), OSError(errno.ENOSPC, "full")
-ERRORS = [FULL, OSError(errno.EACCES, "no"), OSError(errno.EIO, "worn"), KeyboardInterrupt()]
+SIDE = st.integers(1, 9)
 
 
 def cmyk_profile() -> bytes:
@@ -163,9 +163,8 @@ def test_transparency_of_palette_and_of_one_color(tmp_path: Path) -> None:
 def test_hidden_pixels_become_the_mean_of_the_visible(tmp_path: Path, alpha: Any, mean: Any) -> None:
     color = np.array([[[10, 20, 30], [30, 40, 50], [255, 0, 255]]])
     photo = image.load(written(tmp_path / "a.png", np.dstack([color, alpha]).astype(np.uint8)))
-    assert shown(photo)[0, 2].tolist() == mean
-    again = image.save(tmp_path / "b.png", photo.pixels, alpha=photo.alpha)
-    assert torch.equal(image.load(again).pixels, photo.pixels)
+    again = image.load(image.save(tmp_path / "b.png", photo.pixels, alpha=photo.alpha))
+    assert shown(photo)[0, 2].tolist() == mean and torch.equal(again.pixels, photo.pixels)
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
@@ -200,8 +199,8 @@ def test_srgb_is_kept_a_broken_profile_noted_and_broken_exif_ignored(tmp_path: P
 @pytest.mark.parametrize("profile", [None, cmyk_profile()])
 def test_cmyk(tmp_path: Path, suffix: str, profile: bytes | None) -> None:
     for ink, wanted in ((0, (255, 255, 255)), (255, (0, 0, 0) if profile else (0, 255, 255))):
-        path = written(tmp_path / f"a{suffix}", Image.new("CMYK", (16, 16), (ink, 0, 0, 0)), icc_profile=profile)
-        photo = image.load(path)
+        inked = Image.new("CMYK", (16, 16), (ink, 0, 0, 0))
+        photo = image.load(written(tmp_path / f"a{suffix}", inked, icc_profile=profile))
         near(photo, wanted, 2)
         assert photo.notes == () and photo.profile is None
 
@@ -209,8 +208,8 @@ def test_cmyk(tmp_path: Path, suffix: str, profile: bytes | None) -> None:
 @pytest.mark.parametrize("kind", ["gif", "webp", "png", "tif"])
 def test_animation_gives_its_first_frame_and_a_note(tmp_path: Path, kind: str) -> None:
     frames = [Image.new("RGB", (20, 10), color) for color in ("red", "lime", "blue")]
-    options: dict[str, Any] = {"save_all": True, "append_images": frames[1:], "lossless": True}
-    photo = image.load(written(tmp_path / f"owl.{kind}", frames[0], **options))
+    written(tmp_path / f"owl.{kind}", frames[0], save_all=True, append_images=frames[1:], lossless=True)
+    photo = image.load(tmp_path / f"owl.{kind}")
     near(photo, (255, 0, 0))
     assert photo.notes == (f"owl.{kind} has more than one frame; the first is used.",)
 
@@ -240,10 +239,9 @@ def refused(path: Path, word: str = "", **options: int) -> None:
 
 def test_refuses_what_is_not_there_or_no_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.jpg")
-    refused(tmp_path / "none.jpg", "does not exist")
-    refused(tmp_path, "a folder")
-    refused(tmp_path / "pipe.jpg", "no file")
-    refused(tmp_path / ("x" * 300), "cannot be read")
+    said = {"none.jpg": "does not exist", "": "a folder", "pipe.jpg": "no file", "x" * 300: "cannot be read"}
+    for name, word in said.items():
+        refused(tmp_path / name, word)
 
 
 @pytest.mark.parametrize("data", NO_PICTURES)
@@ -281,9 +279,8 @@ def test_refuses_too_many_pixels_and_leaves_no_trace(tmp_path: Path, monkeypatch
 
 @pytest.mark.parametrize("said", FAULTS)
 def test_refuses_what_the_system_refuses(tmp_path: Path, monkeypatch: Patch, said: str) -> None:
-    path = written(tmp_path / "a.bmp", RGB)
     monkeypatch.setattr(ImageFile.ImageFile, "load", lambda *_: raising(FAULTS[said]))
-    refused(path, said)
+    refused(written(tmp_path / "a.bmp", RGB), said)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -301,7 +298,7 @@ def test_mutated_files_are_read_or_refused(tmp_path: Path, kind: str) -> None:
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(size=st.tuples(st.integers(1, 9), st.integers(1, 9)), clear=st.booleans(), text=st.none() | st.text(), seed=st.integers(0))
+@given(size=st.tuples(SIDE, SIDE), clear=st.booleans(), text=st.none() | st.text(), seed=st.integers(0))
 def test_round_trip(tmp_path: Path, size: Any, *, clear: bool, text: str | None, seed: int) -> None:
     values = np.random.default_rng(seed).integers(0, 256, (*size, 4), np.uint8)
     values[..., 3] |= 1  # what is wholly hidden is not kept
@@ -318,10 +315,9 @@ def test_round_trip(tmp_path: Path, size: Any, *, clear: bool, text: str | None,
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 def test_saving_is_deterministic_and_keeps_profile_alpha_and_a_long_text(tmp_path: Path, suffix: str) -> None:
-    exif, text = Image.Exif(), 'é{"<&>%]]>": "\\u00e9\n"}\0' * 2300
+    exif, text = Image.Exif(), 'é{"<&>%]]>": "\\u00e9\n"}\0' * 2300  # 60 kB
     exif[0x010F] = "SecretCamera"
     pixels = image.load(written(tmp_path / "private.jpg", RGB, exif=exif)).pixels
-    assert 55_000 < len(text.encode()) < 65_000
     first = image.save(tmp_path / f"a{suffix}", pixels, alpha=pixels[:, :1], text=text, profile=SRGB)
     again = tmp_path / f"b{suffix.upper()}"
     image.save(again, pixels[0], alpha=pixels[0, :1], text=text, profile=SRGB)
@@ -367,7 +363,7 @@ def test_refuses_a_side_or_a_text_that_the_format_cannot_hold(tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("error", ERRORS)
+@pytest.mark.parametrize("error", [FULL, OSError(errno.EROFS, "worn"), KeyboardInterrupt()])
 @pytest.mark.parametrize("call", ["fsync", "replace"])
 def test_nothing_is_left_after_a_failure(tmp_path: Path, monkeypatch: Patch, error: Any, call: str) -> None:
     monkeypatch.setattr(os, call, lambda *_: raising(error))
@@ -383,9 +379,8 @@ def test_overwriting_follows_a_link_and_checking_leaves_nothing(tmp_path: Path) 
     (tmp_path / "a.png").symlink_to("real.png")
     image.check_writable(tmp_path / "a.png", overwrite=True)
     image.save(tmp_path / "a.png", GREY, overwrite=True)
-    assert (tmp_path / "a.png").is_symlink()
+    assert (tmp_path / "a.png").is_symlink() and len(list(tmp_path.iterdir())) == 2
     near(image.load(tmp_path / "real.png"), 128)
-    assert len(list(tmp_path.iterdir())) == 2
 
 
 def claims(folder: str, value: float) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial, reduce
+from functools import partial
 
 import cv2
 import numpy as np
@@ -14,7 +14,6 @@ from training.canvas import (
     Color,
     Field,
     Layer,
-    color,
     dome,
     empty,
     hsv,
@@ -27,69 +26,21 @@ from training.canvas import (
     smoothstep,
     turned,
 )
-
-Colors = NDArray[np.float32]  # [H, W, 3], or what broadcasts to it
-Sun = tuple[float, float]  # where the light stands in the picture plane; y is down
-
-SKYLIGHT = np.array([0.20, 0.24, 0.36], np.float32)  # cool fill, so that shadows keep a hue of their own
-SUNLIGHT = np.array([1.05, 0.96, 0.80], np.float32)
-INK, WHITE = np.array([0.05, 0.04, 0.07], np.float32), np.ones(3, np.float32)
-
-
-def _sun(rng: Generator) -> Sun:
-    """A light direction from above, left or right."""
-    return float(rng.choice([-1, 1]) * rng.uniform(0.35, 0.8)), float(rng.uniform(-0.85, -0.4))
-
-
-def _tints(rng: Generator, *specs: tuple[Sequence[float], float, float]) -> list[Color]:
-    """Colors given each by its iconic hues, least saturation and least value."""
-    return [color(rng, h, (s, min(1, s + 0.45)), (v, min(1, v + 0.4))) for h, s, v in specs]
-
-
-def _window(size: int, x0: float = -1, y0: float = -1, x1: float = 1,
-            y1: float = 1) -> tuple[tuple[slice, slice], Field, Field]:
-    """The pixels of a normalized box, its ``x`` as one row and its ``y`` as one column (they broadcast)."""
-    a = [int(np.clip((v + 1) * size / 2 + e, 0, size)) for v, e in ((y0, -1), (y1, 2), (x0, -1), (x1, 2))]
-    box, axis = (slice(a[0], a[1]), slice(a[2], a[3])), (np.arange(size, dtype=np.float32) * 2 + 1) / size - 1
-    return box, axis[None, box[1]], axis[box[0], None]
-
-
-def _relief(base: Colors, height: Field, sun: Sun, gloss: float | Field = 0.4, rim: float = 0.25,
-            size: int = 0) -> Colors:
-    """A color on a height field: warm sun, cool fill, highlight and a cool rim opposite the sun."""
-    h, step = np.ascontiguousarray(height, np.float32), (size or height.shape[0]) / 16
-    gx, gy = cv2.Sobel(h, cv2.CV_32F, 1, 0, scale=step), cv2.Sobel(h, cv2.CV_32F, 0, 1, scale=step)
-    flat = 1 / np.sqrt(gx * gx + gy * gy + 1)
-    tilt, far = -(gx * sun[0] + gy * sun[1]) * flat, sun[0] ** 2 + sun[1] ** 2
-    dot = np.clip((tilt + 0.7 * flat) / np.sqrt(far + 0.49), 0, 1)
-    shine = gloss * cv2.pow(np.clip((tilt + 1.7 * flat) / np.sqrt(far + 2.89), 0, 1), 40)
-    out = base * (SKYLIGHT + SUNLIGHT * dot[..., None]) + shine[..., None]
-    return np.clip(out + (rim * np.clip(-tilt, 0, 1) ** 2)[..., None] * (SKYLIGHT * 2), 0, 1)
-
-
-def _lay(out: Layer, cover: Field, rgb: Colors) -> None:
-    """Paint on a *premultiplied* layer, in place."""
-    out *= 1 - cover[..., None]
-    out[..., :3] += rgb * cover[..., None]
-    out[..., 3] += cover
-
-
-def _put(out: Layer, size: int, rgb: Colors, *distances: Field) -> None:
-    """Paint where all the signed distances are negative."""
-    _lay(out, inside(reduce(np.maximum, distances), size), rgb)
-
-
-def _done(out: Layer) -> Layer:
-    """A premultiplied layer as a straight one."""
-    out[..., :3] /= np.maximum(out[..., 3:], 1e-6)
-    return np.clip(out, 0, 1)
-
-
-def _ramp(value: Field, colors: Sequence[Color]) -> Colors:
-    """Colors evenly spaced over 0..1, looked up by a field."""
-    at, knots = np.linspace(0, 1, 256), np.linspace(0, 1, len(colors))
-    table = np.stack([np.interp(at, knots, channel) for channel in np.transpose(colors)], 1)
-    return table.astype(np.float32)[np.clip(value * 255, 0, 255).astype(np.uint8)]
+from training.sunlight import (
+    INK,
+    SKYLIGHT,
+    SUNLIGHT,
+    WHITE,
+    Colors,
+    draw_sun,
+    draw_tints,
+    finished,
+    lay,
+    put,
+    ramp,
+    relief,
+    window,
+)
 
 
 def _round(base: Colors, u: Field, side: float) -> Colors:
@@ -113,77 +64,77 @@ def _tower(rng: Generator, out: Layer, tints: Sequence[Color], side: float, cx: 
            roofed: float, shade: float) -> None:
     """A round stone tower with lit windows and, in a share of draws, a pointed roof with a flag."""
     size, stone, tall = out.shape[0], tints[0] * shade, min(w * rng.uniform(2.0, 3.4), top + 0.93 - 0.4 * w)
-    box, x, y = _window(size, cx - 1.5 * w, top - tall - 0.5 * w, cx + 1.5 * w, 0.72)
+    box, x, y = window(size, cx - 1.5 * w, top - tall - 0.5 * w, cx + 1.5 * w, 0.72)
     view, u, down = out[box], (x - cx) / w, (y - top) / w
     bend = np.arcsin(np.clip(u, -1, 1))
     rgb = _round(stone * _bricks(bend * 2.0, down * rng.uniform(2.1, 2.8), rng.random()), u, side)
     rgb *= (1 - 0.45 * np.exp(np.minimum(0.35 - down, 0) * 3.3))[..., None]  # the crown's shadow
-    _put(view, size, rgb, np.abs(x - cx) - w, top - y)
+    put(view, size, rgb, np.abs(x - cx) - w, top - y)
     merlon = np.where(np.sin(np.arcsin(np.clip(u / 1.2, -1, 1)) * 9 + 1.5) > 0, 0.3, 0)
     lip = _round(stone * (0.75 + 0.4 * smoothstep(0.4, -0.1, down))[..., None], u / 1.2, side)
-    _put(view, size, lip, (np.abs(u) - 1.2) * w, (down - 0.35) * w, -(merlon + down) * w)
+    put(view, size, lip, (np.abs(u) - 1.2) * w, (down - 0.35) * w, -(merlon + down) * w)
     for level in range(int(rng.integers(1, 4))):
         wx, wy = rng.uniform(-0.25, 0.25), 0.85 + 1.15 * level
         d = np.hypot(u - wx, np.minimum(down - wy, 0)) + 4 * np.clip(down - wy - 0.35, 0, 9)
         lamp = tints[2] * (1.1 - 0.5 * np.clip(down - wy + 0.4, 0, 1))[..., None]
-        _put(view, size, mix(lamp, stone * 0.28, smoothstep(0.17, 0.23, d)), (d - 0.32) * w)
+        put(view, size, mix(lamp, stone * 0.28, smoothstep(0.17, 0.23, d)), (d - 0.32) * w)
     if rng.random() < roofed:
         t, tip = np.clip(down * w / tall + 1, 1e-3, 2), top - tall
         reach = 1.38 * w * t ** rng.uniform(1.0, 1.35)
         v = np.clip((x - cx) / reach, -1, 1)
         bow = np.sqrt(1 - v * v)
         tiles = tints[1] * _bricks(np.arcsin(v) * 2.2, t * rng.uniform(6, 10) - bow * 0.4) * (shade + 0.15)
-        _put(view, size, _round(tiles, v, side), np.abs(x - cx) - reach, (down - 0.22 * bow) * w, tip - y)
+        put(view, size, _round(tiles, v, side), np.abs(x - cx) - reach, (down - 0.22 * bow) * w, tip - y)
         flag = np.abs(y - tip + 0.25 * w + 0.08 * w * np.sin(8 * u)) - 0.22 * w * (1 - u)
-        _put(view, size, tints[2], np.minimum(flag, u - 0.1), np.abs(y - tip) - 0.45 * w, -u * w)
+        put(view, size, tints[2], np.minimum(flag, u - 0.1), np.abs(y - tip) - 0.45 * w, -u * w)
 
 
 def castle(rng: Generator, size: int) -> Layer:
     """A castle on a rock: a keep, round towers with roofs or battlements, a wall with a gate."""
-    out, (_, x, y) = empty(size), _window(size)
+    out, (_, x, y) = empty(size), window(size)
     side, wall, wide = float(rng.choice([-1, 1])), rng.uniform(0.12, 0.3), rng.uniform(0.55, 0.7)
-    tints = _tints(rng, ((0.09, 0.62, 0.03), 0.2, 0.65), ((0.0, 0.6, 0.8), 0.65, 0.6), ((0.12,), 0.5, 0.95))
+    tints = draw_tints(rng, ((0.09, 0.62, 0.03), 0.2, 0.65), ((0.0, 0.6, 0.8), 0.65, 0.6), ((0.12,), 0.5, 0.95))
     tower, (stone, _, glow), any_of = partial(_tower, rng, out, tints, side), tints, rng.uniform
     tower(any_of(-0.12, 0.12), any_of(0.17, 0.24), any_of(-0.4, -0.15), 0.7, 0.85)
     for s in (-1, 1):
         tower(s * any_of(0.3, 0.42), any_of(0.09, 0.15), any_of(-0.35, 0.0), 0.8, 0.75)
     face = stone * _bricks(x * 8, y * rng.uniform(11, 15)) * (0.92 + 0.25 * side * x[..., None]) * SUNLIGHT
     face = face * (0.65 + 0.45 * smoothstep(wall + 0.06, wall + 0.12, y))[..., None]
-    _put(out, size, face, np.abs(x) - wide, wall - y - np.where(np.sin(x * 28) > 0, 0.07, 0), y - 0.75)
+    put(out, size, face, np.abs(x) - wide, wall - y - np.where(np.sin(x * 28) > 0, 0.07, 0), y - 0.75)
     gate = np.hypot(x, np.minimum(y - 0.5, 0))
     dark = mix(glow * 0.8, INK, np.maximum(smoothstep(0.75, 0.35, y), np.abs(np.sin(x * 41)) < 0.3))
-    _put(out, size, mix(dark, stone * 1.15, smoothstep(0.145, 0.155, gate)), gate - 0.2, y - 0.74)
+    put(out, size, mix(dark, stone * 1.15, smoothstep(0.145, 0.155, gate)), gate - 0.2, y - 0.74)
     for s in (-1, 1):
         tower(s * wide, any_of(0.13, 0.2), wall - any_of(0.08, 0.3), 0.55, 1.0)
     rock = y - 0.62 - 0.06 * np.sin(9 * x + rng.uniform(0, 6)) + 0.35 * (np.abs(x) / 0.95) ** 4
     land = mix(stone * 0.55, hsv(rng.uniform(0.2, 0.42), 0.7, 0.5), smoothstep(0.15, 0.02, rock))
-    land = _relief(land, noise(rng, size, 0.9) * 0.045, (0.8 * side, -0.6), 0.1)
-    _put(out, size, land, -rock, np.hypot(x / 0.95, (y - 0.55) / 0.4) - 1)
-    return _done(out)
+    land = relief(land, noise(rng, size, 0.9) * 0.045, (0.8 * side, -0.6), 0.1)
+    put(out, size, land, -rock, np.hypot(x / 0.95, (y - 0.55) / 0.4) - 1)
+    return finished(out)
 
 
 def pagoda(rng: Generator, size: int) -> Layer:
     """A pagoda: tiers of upswept tiled roofs over lit storeys, lanterns at the eaves, a spire."""
-    out, (_, x, y) = empty(size), _window(size)
+    out, (_, x, y) = empty(size), window(size)
     side, tiers = float(rng.choice([-1, 1])), int(rng.integers(3, 7))
-    roof, wood, gold = _tints(rng, ((0.45, 0.6, 0.02), 0.6, 0.55), ((0.0,), 0.75, 0.65), ((0.12,), 0.6, 0.9))
+    roof, wood, gold = draw_tints(rng, ((0.45, 0.6, 0.02), 0.6, 0.55), ((0.0,), 0.75, 0.65), ((0.12,), 0.6, 0.9))
     pitch, widest, taper = 1.38 / tiers, rng.uniform(0.72, 0.92), rng.uniform(0.45, 0.62) / (tiers - 1)
     lift, ribs, flare = rng.uniform(0.1, 0.3), rng.uniform(26, 40), rng.uniform(1.7, 2.8)
     stone = _bricks(x * 7, y * 14, rng.random()) * (0.8 + 0.35 * side * x)[..., None] * SUNLIGHT
-    _put(out, size, stone, np.abs(x) - 0.68 - 0.1 * np.floor((y - 0.78) * 14), 0.78 - y, y - 0.96)
+    put(out, size, stone, np.abs(x) - 0.68 - 0.1 * np.floor((y - 0.78) * 14), 0.78 - y, y - 0.96)
     for tier in range(tiers):
         eave, floor, last = widest * (1 - taper * tier), 0.8 - tier * pitch, tier == tiers - 1
         w, base = eave * 0.62, floor - pitch * 0.42  # half the storey's width; where the eaves hang
         tall, tip = pitch * (0.8 if last else 0.62), 0.02 if last else eave * 0.36  # the roof, its ridge
-        box, x, y = _window(size, -eave - 0.1, base - tall - lift * eave - 0.1, eave + 0.1, floor + 0.03)
+        box, x, y = window(size, -eave - 0.1, base - tall - lift * eave - 0.1, eave + 0.1, floor + 0.03)
         view, u = out[box], np.clip(x / w, -1, 1)
         bay = np.abs((u * (2.5 if tier < tiers - 2 else 1.5) + 0.5) % 1 - 0.5) * 2  # 0 in a bay's middle
         pane = smoothstep(0.74, 0.64, bay) * smoothstep(0.02, 0.05, floor - 0.03 - y) * 0.9
         lattice = (1.15 - 0.8 * bay) * (0.75 + 0.25 * np.sign(np.sin(x * 90) * np.sin(y * 90) + 0.4))
         body = mix(_round(wood * (0.55 + 0.45 * bay)[..., None], u, side), gold * lattice[..., None], pane)
         body *= (1 - 0.6 * smoothstep(base + 0.12, base - 0.02, y))[..., None]
-        _put(view, size, body, np.abs(x) - w, base - 0.06 - y, y - floor)
-        _put(view, size, gold * 0.7, np.abs(x) - w * 1.1, np.abs(y - floor) - 0.018)
+        put(view, size, body, np.abs(x) - w, base - 0.06 - y, y - floor)
+        put(view, size, gold * 0.7, np.abs(x) - w * 1.1, np.abs(y - floor) - 0.018)
         level = y + lift * eave * (np.abs(x) / eave) ** 3 - base + tall
         t = np.clip(level / tall, 1e-3, 1)
         reach = tip + (eave - tip) * t**flare
@@ -191,26 +142,26 @@ def pagoda(rng: Generator, size: int) -> Layer:
         rgb = _round(roof * ((0.7 + 0.3 * wave) * (0.6 + 0.5 * t))[..., None], v * 0.85, side)
         rgb += (np.clip(wave, 0, 1) * np.exp(-(((t - 0.55) / 0.2) ** 2)) * (0.2 + 0.14 * side * v))[..., None]
         rgb = np.clip(mix(rgb, gold, smoothstep(0.035, 0.02, tall - level)), 0, 1)
-        _put(view, size, rgb, np.abs(x) - reach, level - tall, -level)
+        put(view, size, rgb, np.abs(x) - reach, level - tall, -level)
         for cx, cy in ((s * eave * 0.86, base - lift * eave * 0.6 + 0.07) for s in (-1, 1)):
-            box, x, y = _window(size, cx - 0.12, cy - 0.12, cx + 0.12, cy + 0.14)
+            box, x, y = window(size, cx - 0.12, cy - 0.12, cx + 0.12, cy + 0.14)
             d = np.hypot((x - cx) / 0.8, y - cy)
-            _lay(out[box], 0.45 * np.exp(-((d / 0.06) ** 2)), gold)
-            _put(out[box], size, mix(gold, wood * 0.8, smoothstep(0.0, 0.05, d)), d - 0.045)
-    box, x, y = _window(size, -0.1, -1, 0.1, top := 0.85 - tiers * pitch)
+            lay(out[box], 0.45 * np.exp(-((d / 0.06) ** 2)), gold)
+            put(out[box], size, mix(gold, wood * 0.8, smoothstep(0.0, 0.05, d)), d - 0.045)
+    box, x, y = window(size, -0.1, -1, 0.1, top := 0.85 - tiers * pitch)
     beads = (0.022 + 0.02 * np.clip(np.cos((y - top) * 55), 0, 1)) * smoothstep(-0.98, top, y)
-    _put(out[box], size, _round(gold, x / (beads + 1e-3), side), np.abs(x) - beads, -0.96 - y)
-    return _done(out)
+    put(out[box], size, _round(gold, x / (beads + 1e-3), side), np.abs(x) - beads, -0.96 - y)
+    return finished(out)
 
 
 def gear(rng: Generator, size: int) -> Layer:
     """Clockwork: one to four toothed metal wheels with spokes, rims, hubs and screws."""
-    out, sun, start = empty(size), _sun(rng), rng.uniform(0, 2 * np.pi)
+    out, sun, start = empty(size), draw_sun(rng), rng.uniform(0, 2 * np.pi)
     count = int(rng.choice([1, 2, 3, 4], p=[0.4, 0.2, 0.2, 0.2]))
     for angle in start + np.arange(count) * (2 * np.pi / count):
         big = 0.93 if count == 1 else rng.uniform(0.4, 0.62 if count > 2 else 0.54)
         cx, cy = (0.94 - big) * np.cos(angle), (0.94 - big) * np.sin(angle)
-        box, x, y = _window(size, cx - big, cy - big, cx + big, cy + big)
+        box, x, y = window(size, cx - big, cy - big, cx + big, cy + big)
         r, a = polar((x - cx) / big, (y - cy) / big)
         a, teeth, spokes = a + rng.uniform(0, 6.3), int(rng.integers(9, 26)), int(rng.integers(3, 9))
         deep, hub = min(0.24, 2.4 / teeth), rng.uniform(0.2, 0.34)
@@ -220,7 +171,7 @@ def gear(rng: Generator, size: int) -> Layer:
         spoke, screw = across - rng.uniform(0.06, 0.11) * (1.3 - 0.5 * r), np.hypot(across, r - middle) - 0.04
         tooth = r - 1 + deep * (0.5 - 0.5 * np.clip(np.sin(a * teeth) * rng.uniform(1.5, 3.0), -1, 1))
         body = np.maximum(tooth, np.minimum(spoke, np.minimum(r - hub, rim - r)))
-        metal, other = _tints(rng, ((0.11, 0.07, 0.58), 0.45, 0.75), ((0.04, 0.13), 0.5, 0.7))
+        metal, other = draw_tints(rng, ((0.11, 0.07, 0.58), 0.45, 0.75), ((0.04, 0.13), 0.5, 0.7))
         height = dome(body, 0.06) + 0.035 * smoothstep(0.07, 0.03, np.abs(r - middle)) + dome(screw, 0.04)
         height += 0.07 * smoothstep(hub * 0.75, hub * 0.6, r) - 0.05 * smoothstep(hub * 0.3, hub * 0.22, r)
         part = np.maximum(smoothstep(hub * 0.7, hub * 0.64, r), smoothstep(0.01, -0.01, screw))
@@ -228,40 +179,40 @@ def gear(rng: Generator, size: int) -> Layer:
         sheen = 0.55 + 0.6 * np.abs(np.cos(a - np.arctan2(sun[1], sun[0]))) ** 5 + 0.12 * np.cos(5 * a + 1)
         sheen *= (1 + 0.07 * np.sin(r * rng.uniform(90, 130))) * (0.5 + 0.5 * smoothstep(0.0, 0.05, -body))
         rgb = mix(base, WHITE, np.clip(sheen - 0.8, 0, 1) * 0.5) * sheen[..., None]  # as if cut on a lathe
-        _lay(out[box], 0.4 * smoothstep(0.12, -0.04, body) * out[box][..., 3], INK)  # it shades the others
+        lay(out[box], 0.4 * smoothstep(0.12, -0.04, body) * out[box][..., 3], INK)  # it shades the others
         back = rng.choice([0, 0, rim + 0.02])  # a plate behind the spokes
-        _put(out[box], size, _relief(metal * 0.3, -0.1 * r, sun, 0.2, 0.2, size), r - back)
-        _put(out[box], size, _relief(rgb, height * big, sun, 0.9, 0.5, size), body * big)
-    return _done(out)
+        put(out[box], size, relief(metal * 0.3, -0.1 * r, sun, 0.2, 0.2, size), r - back)
+        put(out[box], size, relief(rgb, height * big, sun, 0.9, 0.5, size), body * big)
+    return finished(out)
 
 
 def spiral(rng: Generator, size: int) -> Layer:
     """A glossy band, or several, swirling into the center, each round like a tube and often striped."""
-    r, a = polar(*_window(size)[1:])
+    r, a = polar(*window(size)[1:])
     a, curl, power = a * rng.choice([-1, 1]), rng.uniform(2.5, 6.0), rng.uniform(0.35, 1.0)
     across = np.abs((a * rng.integers(1, 5) / (2 * np.pi) + curl * r**power) % 1 - 0.5) * 2  # 0 mid-band
     tube = np.sqrt(1 - 0.97 * across**2).astype(np.float32)
     height = tube * np.minimum(r ** (1 - power) / (curl * power), 0.25) * 0.6  # as round as the band is wide
-    first, second, third = _tints(rng, *[((0.55, 0.85, 0.08), 0.65, 0.65)] * 3)
+    first, second, third = draw_tints(rng, *[((0.55, 0.85, 0.08), 0.65, 0.65)] * 3)
     along = np.sin(2 * np.pi * r * rng.uniform(0.3, 1.5) + a + rng.uniform(0, 6)) * 0.5 + 0.5
     base = mix(mix(first, second, along), third, smoothstep(0.35, 0.75, across) * rng.uniform(0.2, 1))
     if rng.random() < 0.5:  # a candy's cross stripes
         bars = np.sin(r**0.5 * rng.uniform(30, 60) - a * float(rng.integers(3, 9)))
         base = mix(base, third if rng.random() < 0.5 else WHITE, smoothstep(-0.2, 0.2, bars) * 0.75)
     shade = (0.1 + tube) * (1 - rng.choice([0, 0.6]) * smoothstep(0.35, 0.0, r))
-    rgb = _relief(base * shade[..., None], height, _sun(rng), smoothstep(0.3, 0.8, tube) * 0.9, 0.7)
+    rgb = relief(base * shade[..., None], height, draw_sun(rng), smoothstep(0.3, 0.8, tube) * 0.9, 0.7)
     return layer(rgb, inside(r - 0.86 - 0.09 * tube * rng.random(), size))
 
 
 def galaxy(rng: Generator, size: int) -> Layer:
     """A tilted galaxy on a fading patch of night: knotted arms, dust, a glowing core, stars with rays."""
-    _, gx, gy = _window(size)
+    _, gx, gy = window(size)
     x, y = turned(gx, gy, rng.uniform(0, np.pi))
     r, a = polar(x, y / rng.uniform(0.55, 1.0))
     arms, cloud = int(rng.integers(2, 5)), noise(rng, size, 1.1)
     wave = rng.choice([-1, 1]) * a * arms + rng.uniform(1.2, 2.4) * arms * np.log(r + 0.06) + 0.35 * cloud
     arm, dust = (np.cos(wave) * 0.5 + 0.5) ** rng.uniform(1.5, 3.0), (np.cos(wave + 1.1) * 0.5 + 0.5) ** 6
-    near, far, knots, core, night = _tints(
+    near, far, knots, core, night = draw_tints(
         rng, *[((0.58, 0.77), 0.6, 0.7)] * 2, ((0.92,), 0.6, 0.8), ((0.12,), 0.2, 0.95), ((0.7,), 0.7, 0.1))
     hot = mix(mix(near, far, smoothstep(0.3, 0.7, r)), knots, smoothstep(0.2, 1.4, cloud) * 0.9)
     glow = (arm * (1 + 0.35 * cloud) + 0.14).clip(0) * np.exp(-((r / rng.uniform(0.6, 0.75)) ** 2)) * 2.6
@@ -279,8 +230,8 @@ def galaxy(rng: Generator, size: int) -> Layer:
 
 def crystal(rng: Generator, size: int) -> Layer:
     """A cluster of pointed six-sided crystals, fanned out from a base or bursting all around."""
-    out, sun, burst, count = empty(size), _sun(rng), rng.random() < 0.35, int(rng.integers(9, 15))
-    tints, grain = _tints(rng, *[((0.77, 0.5, 0.92), 0.65, 0.7)] * 2), noise(rng, size, 0.8) * 0.05
+    out, sun, burst, count = empty(size), draw_sun(rng), rng.random() < 0.35, int(rng.integers(9, 15))
+    tints, grain = draw_tints(rng, *[((0.77, 0.5, 0.92), 0.65, 0.7)] * 2), noise(rng, size, 0.8) * 0.05
     leans = (np.arange(count) / (count - 1) - 0.5) * (5.8 if burst else 2.4) + rng.normal(0, 0.1, count)
     for i, lean in enumerate(rng.permutation(leans)):
         axis, side = np.array([np.sin(lean), -np.cos(lean)]), np.array([np.cos(lean), np.sin(lean)])
@@ -299,14 +250,14 @@ def crystal(rng: Generator, size: int) -> Layer:
                 cv2.fillPoly(shade, [fixed], (tone + more) * 255, cv2.LINE_AA, 4)
                 cv2.polylines(lines, [fixed], True, 102, 1, cv2.LINE_AA, 4)
         corners = np.array([lows[0], knees[0], apex, knees[3], lows[3]])
-        box, x, y = _window(size, *(corners.min(0) - 0.06), *(corners.max(0) + 0.06))
+        box, x, y = window(size, *(corners.min(0) - 0.06), *(corners.max(0) + 0.06))
         cover, tint = polygon(size, corners)[box], tints[int(rng.integers(2))]
         up = ((x - foot[0]) * axis[0] + (y - foot[1]) * axis[1]) / length + grain[box]
         value = shade[box] / np.float32(255) + 0.35 * up - 0.2 + 0.16 * np.exp(-(((up - 0.5) / 0.12) ** 2))
-        rgb = _ramp(value, [tint * 0.1, tint * np.float32([0.44, 0.5, 0.66]), tint, tint * 0.5 + 0.5, WHITE])
-        _lay(out[box], 0.4 * cv2.GaussianBlur(cover, (0, 0), size * 0.02) * out[box][..., 3], tint * 0.1)
-        _lay(out[box], cover, np.clip(rgb + lines[box][..., None] / np.float32(255), 0, 1))
-    return _done(out)
+        rgb = ramp(value, [tint * 0.1, tint * np.float32([0.44, 0.5, 0.66]), tint, tint * 0.5 + 0.5, WHITE])
+        lay(out[box], 0.4 * cv2.GaussianBlur(cover, (0, 0), size * 0.02) * out[box][..., 3], tint * 0.1)
+        lay(out[box], cover, np.clip(rgb + lines[box][..., None] / np.float32(255), 0, 1))
+    return finished(out)
 
 
 def flame(rng: Generator, size: int) -> Layer:
@@ -318,24 +269,24 @@ def flame(rng: Generator, size: int) -> Layer:
     for late in np.linspace(0, 1, int(rng.integers(9, 14))):
         cx, wide = rng.uniform(-0.65, 0.65) * (1 - 0.45 * late), rng.uniform(0.24, 0.38) * (1 - 0.3 * late)
         tall = (1.85 - 1.0 * late - 1.1 * cx * cx) * rng.uniform(0.8, 1.0)
-        box, x, y = _window(size, cx - wide - 0.4, 0.85 - tall, cx + wide + 0.4, 0.95)
+        box, x, y = window(size, cx - wide - 0.4, 0.85 - tall, cx + wide + 0.4, 0.95)
         t = np.clip((0.9 - y) / tall, 0, 1)
         sway = rng.uniform(0.08, 0.22) * np.sin(t * rng.uniform(3.5, 6.5) + rng.uniform(0, 6.3)) * t
         half = wide * (1 - t) ** 0.85 * t**0.4 * 1.9 - 0.02
         off = np.abs(x - cx * (1 - 0.4 * t) - sway - wild[box] * (0.5 + 2 * t)) - half
         heat = np.clip(-off / (wide * 0.9), 0, 1) * (0.8 - 0.48 * t) + 0.25 * np.exp(-((off / 0.025) ** 2))
-        _lay(out[box], inside(off, size, 2.0), _ramp(heat + 0.14 + 0.28 * late + wild[box], fire))
+        lay(out[box], inside(off, size, 2.0), ramp(heat + 0.14 + 0.28 * late + wild[box], fire))
     for cx, cy, r in rng.uniform((-0.8, -0.9, 0.01), (0.8, 0.3, 0.026), (8, 3)):
-        box, x, y = _window(size, cx - 0.06, cy - 0.06, cx + 0.06, cy + 0.06)
-        _put(out[box], size, fire[3], np.hypot(x - cx, (y - cy) * 0.6) - r)
+        box, x, y = window(size, cx - 0.06, cy - 0.06, cx + 0.06, cy + 0.06)
+        put(out[box], size, fire[3], np.hypot(x - cx, (y - cy) * 0.6) - r)
     halo = cv2.GaussianBlur(out[..., 3], (0, 0), size * 0.06)[..., None] * 0.6
-    return _done(out + (1 - out[..., 3:]) * halo * np.append(fire[1], 1).astype(np.float32))
+    return finished(out + (1 - out[..., 3:]) * halo * np.append(fire[1], 1).astype(np.float32))
 
 
 def arches(rng: Generator, size: int) -> Layer:
     """Tiers of arches on shaded pillars, each opening on a further arch, down to a glow or to the dark."""
-    (_, x, y), sun = _window(size), _sun(rng)
-    stone, band, deep = _tints(
+    (_, x, y), sun = window(size), draw_sun(rng)
+    stone, band, deep = draw_tints(
         rng, ((0.09, 0.05, 0.6), 0.3, 0.75), ((0.0, 0.6, 0.12), 0.65, 0.55), ((0.1, 0.55, 0.8), 0.55, 0.5))
     half, tall = 1 / rng.uniform(1.4, 3.6), rng.uniform(2.1, 3.4)  # half a bay; a tier's height in half bays
     px, py = x / half + rng.uniform(-1, 1), y / half + tall * (rng.random() + 20)
@@ -343,7 +294,7 @@ def arches(rng: Generator, size: int) -> Layer:
     reach, stripes, point = rng.uniform(0.6, 0.76), rng.integers(9, 20), rng.choice([0, 0, rng.random()])
     spring, shift = 0.5 + np.sqrt(reach * (reach + 2 * point)), rng.uniform(-0.8, 0.8)
     glow = 1.25 - np.hypot(u - shift * 0.3, (v - spring) * 0.7) * 1.5
-    rgb = _ramp(glow, [deep * 0.25, deep, deep * 0.4 + 0.6])
+    rgb = ramp(glow, [deep * 0.25, deep, deep * 0.4 + 0.6])
     for k in range(int(rng.integers(1, 4)), -1, -1):
         uk, vk = (u - shift * k * 0.12) * 1.3**k, (v - spring) * 1.3**k
         d = np.hypot(np.abs(uk) + point, np.minimum(vk, 0)) - (reach + point)
@@ -361,7 +312,7 @@ def arches(rng: Generator, size: int) -> Layer:
             base = mix(mix(base, flute, vk > 0), band * 0.5 + stone * 0.5, np.clip(cap, 0, 1))
             height = np.where(vk > 0, half * 0.24 * bulge, height) + half * 0.12 * cap
         wall = inside(-d * (half / 1.3**k), size)
-        front = _relief(base * 0.85**k, height * wall, sun, 0.25, 0.3) * (1 - 0.17 * k) + deep * (0.1 * k)
+        front = relief(base * 0.85**k, height * wall, sun, 0.25, 0.3) * (1 - 0.17 * k) + deep * (0.1 * k)
         rgb = mix(rgb * (0.4 + 0.6 * smoothstep(-0.02, -0.3, d))[..., None], front, wall)
     return layer(np.clip(rgb, 0, 1))
 
@@ -387,17 +338,17 @@ def _panes(rng: Generator, size: int, r: Field, a: Field) -> tuple[NDArray[np.in
 
 def stained_glass(rng: Generator, size: int) -> Layer:
     """A leaded window with the sun behind it: a rose of petals and rings, or irregular panes."""
-    _, x, y = _window(size)
+    _, x, y = window(size)
     ids, pick = _panes(rng, size, *polar(x - rng.normal(0, 0.1), y - rng.normal(0, 0.1)))
     same = cv2.morphologyEx(ids.astype(np.float32), cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8)) == 0
     d = cv2.distanceTransform(same.astype(np.uint8), cv2.DIST_L2, 5)
     d, lead = cv2.GaussianBlur(d, (0, 0), 0.7) * (2 / size), rng.uniform(0.02, 0.03)
-    glass, streak = np.stack(_tints(rng, *[((0.62, 0.0, 0.12, 0.4, 0.8), 0.65, 0.65)] * 7)), noise(rng, size)
+    glass, streak = np.stack(draw_tints(rng, *[((0.62, 0.0, 0.12, 0.4, 0.8), 0.65, 0.65)] * 7)), noise(rng, size)
     sun = np.exp(-((np.hypot(x - rng.uniform(-0.5, 0.5), y - rng.uniform(-0.5, 0.5)) / 1.1) ** 2))
     pane = (1.15 + 0.13 * streak + 0.2 * np.sin(ids * 2.4)) * (0.55 + 0.5 * sun)
     pane = pane * (0.5 + 0.6 * smoothstep(lead, lead + 0.12, d))
     flare = 0.4 * sun * smoothstep(0.04, 0.25, d) * np.clip(streak + 0.4, 0, 1)
-    came = _relief(hsv(0.62, 0.25, 0.25), dome(d - lead, lead), _sun(rng), 0.3, 0.3)
+    came = relief(hsv(0.62, 0.25, 0.25), dome(d - lead, lead), draw_sun(rng), 0.3, 0.3)
     rgb = np.clip(glass[pick % 7] * pane[..., None] + flare[..., None], 0, 1.3).astype(np.float32)
     rgb = mix(rgb, came, smoothstep(lead + 0.012, lead - 0.004, d))
     return layer(np.clip(rgb + 0.3 * cv2.GaussianBlur(rgb, (0, 0), size * 0.03) - 0.03, 0, 1))
@@ -405,32 +356,32 @@ def stained_glass(rng: Generator, size: int) -> Layer:
 
 def honeycomb(rng: Generator, size: int) -> Layer:
     """Wax cells, six-sided and deep: some hold glossy honey, some are capped, some are empty."""
-    (_, x, y), sun, scale, s3 = _window(size), _sun(rng), rng.uniform(2.0, 4.6), np.float32(np.sqrt(3))
+    (_, x, y), sun, scale, s3 = window(size), draw_sun(rng), rng.uniform(2.0, 4.6), np.float32(np.sqrt(3))
     px, py = turned((x + noise(rng, size, 1.8) * 0.02) * scale + 20, y * scale, rng.uniform(0, np.pi))
     ax, ay, bx, by = px - np.round(px), py - np.round(py / s3) * s3, px % 1 - 0.5, (py / s3 % 1 - 0.5) * s3
     first = ax * ax + ay * ay < bx * bx + by * by
     hx, hy = np.where(first, ax, bx), np.where(first, ay, by)
     key = np.sin(np.round((px - hx) * 2) * 12.99 + np.round((py - hy) * 2 / s3) * 78.23) * 437.58 % 1
     d = 0.5 - np.maximum(np.abs(hx), np.abs(hx) * 0.5 + np.abs(hy) * (s3 / 2))  # from the cell's edge, inward
-    wax, honey = _tints(rng, ((0.12, 0.1), 0.5, 0.85), ((0.09, 0.06), 0.85, 0.8))
+    wax, honey = draw_tints(rng, ((0.12, 0.1), 0.5, 0.85), ((0.09, 0.06), 0.85, 0.8))
     rim, full, capped = rng.uniform(0.06, 0.1), key < rng.uniform(0.3, 0.8), key > 1 - rng.uniform(0.0, 0.3)
     slope = (hx * sun[0] + hy * sun[1]) * 2  # the far wall of a pit catches the light
     pool = (0.55 - 0.8 * slope + 0.35 * np.sin(key * 40)) * smoothstep(0.0, 0.25, d)
-    fill = _ramp(pool, [honey * 0.22, honey * 0.7, honey, honey * 0.6 + np.float32([0.4, 0.35, 0.1])])
+    fill = ramp(pool, [honey * 0.22, honey * 0.7, honey, honey * 0.6 + np.float32([0.4, 0.35, 0.1])])
     spot = np.hypot(hx - sun[0] * 0.22, hy - sun[1] * 0.22)
     fill += (smoothstep(0.11, 0.05, spot) + 0.25 * smoothstep(0.05, 0.0, np.abs(spot - 0.62)))[..., None]
     pit = mix(INK, wax * 0.75, np.clip(0.75 - 2.0 * (d - rim) - 0.9 * slope, 0, 1))
     wall, step = smoothstep(rim + 0.03, rim, d), smoothstep(rim, rim + 0.1, d)
     rgb = mix(mix(mix(pit, np.clip(fill, 0, 1), full), wax * 0.85, capped), wax, wall)
     height = (dome(d - rim, rim) * 1.6 + 0.3 * np.sqrt(np.clip(d, 0, 1)) * capped) / scale
-    solid = _relief(rgb, height + 0.002 * noise(rng, size, 0.6), sun, 0.6, 0.4)
+    solid = relief(rgb, height + 0.002 * noise(rng, size, 0.6), sun, 0.6, 0.4)
     rgb = mix(rgb, solid, np.maximum(wall, capped))
     return layer(rgb * (0.55 + 0.45 * np.maximum(step, wall))[..., None])
 
 
 def knot(rng: Generator, size: int) -> Layer:
     """Celtic plaitwork: bands that pass over and under in turn, or turn back, each strand one color."""
-    _, x, y = _window(size)
+    _, x, y = window(size)
     scale, m, n, wide = rng.uniform(2.0, 4.2), int(rng.integers(2, 5)), 12, rng.uniform(0.24, 0.36)
     u, v = turned(x * scale, y * scale, np.pi / 4 + rng.choice([0, rng.normal(0, 0.2)]))
     i, j = (np.clip(np.floor(w + n / 2), 0, n - 1).astype(np.int32) for w in (u, v))
@@ -451,7 +402,7 @@ def knot(rng: Generator, size: int) -> Layer:
     off = np.where(cross, np.where(upper, top, low), arc)
     name = np.where(near, ends[0, j, i], ends[0, j, i + 1])
     name = np.where(cross, np.where(upper == level, ends[0, j, i], ends[1, j, i]), name)
-    *tints, line, ground = _tints(
+    *tints, line, ground = draw_tints(
         rng, *[((0.12, 0.35, 0.6), 0.65, 0.65)] * 4, ((0.12, 0.0), 0.5, 0.6), ((0.4, 0.62, 0.0), 0.6, 0.15))
     t = np.clip(off / wide, 0, 1)
     groove = smoothstep(0.08, 0.0, np.abs(t - rng.uniform(0.5, 0.75)))
@@ -460,4 +411,4 @@ def knot(rng: Generator, size: int) -> Layer:
     dots = smoothstep(0.1, 0.0, np.hypot(u * 4 % 1 - 0.5, v * 4 % 1 - 0.5) - 0.2)
     floor = ground * ((0.35 + 0.65 * smoothstep(wide, wide + 0.2, off)) * (1 + 0.9 * dots))[..., None]
     height, cover = np.sqrt(1 - t * t * 0.96) * 0.26 - 0.05 * groove, inside((off - wide) / scale, size)
-    return layer(mix(floor, _relief(base, height * cover / scale, _sun(rng), 0.8 * (t < 0.9), 0.5), cover))
+    return layer(mix(floor, relief(base, height * cover / scale, draw_sun(rng), 0.8 * (t < 0.9), 0.5), cover))

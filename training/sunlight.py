@@ -16,6 +16,7 @@ from training.canvas import (
     Layer,
     color,
     inside,
+    smoothstep,
 )
 
 Colors = NDArray[np.float32]  # [H, W, 3], or what broadcasts to it
@@ -80,3 +81,20 @@ def ramp(value: Field, colors: Sequence[Color]) -> Colors:
     at, knots = np.linspace(0, 1, 256), np.linspace(0, 1, len(colors))
     table = np.stack([np.interp(at, knots, channel) for channel in np.transpose(colors)], 1)
     return table.astype(np.float32)[np.clip(value * 255, 0, 255).astype(np.uint8)]
+
+
+def rounded(base: Colors, u: Field, side: float) -> Colors:
+    """A color on an upright round body, ``u`` -1..1 across it, lit from one side."""
+    c = np.clip(u, -1, 1)[..., None]
+    sun = np.clip(0.72 * side * c + 0.62 * np.sqrt(1 - c * c), 0, 1)
+    rim = np.clip(-side * c, 0, 1) ** 8 * 0.35 + 0.3 * np.clip(sun - 0.75, 0, 1)
+    return np.clip(base * (SKYLIGHT * 1.2 + SUNLIGHT * 1.1 * sun) + rim * SKYLIGHT * 1.2, 0, 1)
+
+
+def bricks(u: Field, v: Field, seed: float = 0.3) -> Colors:
+    """Courses of stones over unit cells: brightness 0.4..1.1 with dark joints."""
+    row = np.floor(v)
+    w = u + 0.5 * (row % 2)
+    tone = np.sin((row * 12.99 + np.floor(w) * 78.23 + seed) * 43.7)
+    joint = np.minimum(0.5 - np.abs(w % 1 - 0.5), (0.5 - np.abs(v % 1 - 0.5)) * 0.8)
+    return ((0.9 + 0.18 * tone) * (0.55 + 0.45 * smoothstep(0.02, 0.14, joint)))[..., None]

@@ -28,10 +28,9 @@ from training.canvas import (
 )
 from training.sunlight import (
     INK,
-    SKYLIGHT,
     SUNLIGHT,
     WHITE,
-    Colors,
+    bricks,
     draw_sun,
     draw_tints,
     finished,
@@ -39,25 +38,9 @@ from training.sunlight import (
     put,
     ramp,
     relief,
+    rounded,
     window,
 )
-
-
-def _round(base: Colors, u: Field, side: float) -> Colors:
-    """A color on an upright round body, ``u`` -1..1 across it, lit from one side."""
-    c = np.clip(u, -1, 1)[..., None]
-    sun = np.clip(0.72 * side * c + 0.62 * np.sqrt(1 - c * c), 0, 1)
-    rim = np.clip(-side * c, 0, 1) ** 8 * 0.35 + 0.3 * np.clip(sun - 0.75, 0, 1)
-    return np.clip(base * (SKYLIGHT * 1.2 + SUNLIGHT * 1.1 * sun) + rim * SKYLIGHT * 1.2, 0, 1)
-
-
-def _bricks(u: Field, v: Field, seed: float = 0.3) -> Colors:
-    """Courses of stones over unit cells: brightness 0.4..1.1 with dark joints."""
-    row = np.floor(v)
-    w = u + 0.5 * (row % 2)
-    tone = np.sin((row * 12.99 + np.floor(w) * 78.23 + seed) * 43.7)
-    joint = np.minimum(0.5 - np.abs(w % 1 - 0.5), (0.5 - np.abs(v % 1 - 0.5)) * 0.8)
-    return ((0.9 + 0.18 * tone) * (0.55 + 0.45 * smoothstep(0.02, 0.14, joint)))[..., None]
 
 
 def _tower(rng: Generator, out: Layer, tints: Sequence[Color], side: float, cx: float, w: float, top: float,
@@ -67,11 +50,11 @@ def _tower(rng: Generator, out: Layer, tints: Sequence[Color], side: float, cx: 
     box, x, y = window(size, cx - 1.5 * w, top - tall - 0.5 * w, cx + 1.5 * w, 0.72)
     view, u, down = out[box], (x - cx) / w, (y - top) / w
     bend = np.arcsin(np.clip(u, -1, 1))
-    rgb = _round(stone * _bricks(bend * 2.0, down * rng.uniform(2.1, 2.8), rng.random()), u, side)
+    rgb = rounded(stone * bricks(bend * 2.0, down * rng.uniform(2.1, 2.8), rng.random()), u, side)
     rgb *= (1 - 0.45 * np.exp(np.minimum(0.35 - down, 0) * 3.3))[..., None]  # the crown's shadow
     put(view, size, rgb, np.abs(x - cx) - w, top - y)
     merlon = np.where(np.sin(np.arcsin(np.clip(u / 1.2, -1, 1)) * 9 + 1.5) > 0, 0.3, 0)
-    lip = _round(stone * (0.75 + 0.4 * smoothstep(0.4, -0.1, down))[..., None], u / 1.2, side)
+    lip = rounded(stone * (0.75 + 0.4 * smoothstep(0.4, -0.1, down))[..., None], u / 1.2, side)
     put(view, size, lip, (np.abs(u) - 1.2) * w, (down - 0.35) * w, -(merlon + down) * w)
     for level in range(int(rng.integers(1, 4))):
         wx, wy = rng.uniform(-0.25, 0.25), 0.85 + 1.15 * level
@@ -83,8 +66,8 @@ def _tower(rng: Generator, out: Layer, tints: Sequence[Color], side: float, cx: 
         reach = 1.38 * w * t ** rng.uniform(1.0, 1.35)
         v = np.clip((x - cx) / reach, -1, 1)
         bow = np.sqrt(1 - v * v)
-        tiles = tints[1] * _bricks(np.arcsin(v) * 2.2, t * rng.uniform(6, 10) - bow * 0.4) * (shade + 0.15)
-        put(view, size, _round(tiles, v, side), np.abs(x - cx) - reach, (down - 0.22 * bow) * w, tip - y)
+        tiles = tints[1] * bricks(np.arcsin(v) * 2.2, t * rng.uniform(6, 10) - bow * 0.4) * (shade + 0.15)
+        put(view, size, rounded(tiles, v, side), np.abs(x - cx) - reach, (down - 0.22 * bow) * w, tip - y)
         flag = np.abs(y - tip + 0.25 * w + 0.08 * w * np.sin(8 * u)) - 0.22 * w * (1 - u)
         put(view, size, tints[2], np.minimum(flag, u - 0.1), np.abs(y - tip) - 0.45 * w, -u * w)
 
@@ -98,7 +81,7 @@ def castle(rng: Generator, size: int) -> Layer:
     tower(any_of(-0.12, 0.12), any_of(0.17, 0.24), any_of(-0.4, -0.15), 0.7, 0.85)
     for s in (-1, 1):
         tower(s * any_of(0.3, 0.42), any_of(0.09, 0.15), any_of(-0.35, 0.0), 0.8, 0.75)
-    face = stone * _bricks(x * 8, y * rng.uniform(11, 15)) * (0.92 + 0.25 * side * x[..., None]) * SUNLIGHT
+    face = stone * bricks(x * 8, y * rng.uniform(11, 15)) * (0.92 + 0.25 * side * x[..., None]) * SUNLIGHT
     face = face * (0.65 + 0.45 * smoothstep(wall + 0.06, wall + 0.12, y))[..., None]
     put(out, size, face, np.abs(x) - wide, wall - y - np.where(np.sin(x * 28) > 0, 0.07, 0), y - 0.75)
     gate = np.hypot(x, np.minimum(y - 0.5, 0))
@@ -120,7 +103,7 @@ def pagoda(rng: Generator, size: int) -> Layer:
     roof, wood, gold = draw_tints(rng, ((0.45, 0.6, 0.02), 0.6, 0.55), ((0.0,), 0.75, 0.65), ((0.12,), 0.6, 0.9))
     pitch, widest, taper = 1.38 / tiers, rng.uniform(0.72, 0.92), rng.uniform(0.45, 0.62) / (tiers - 1)
     lift, ribs, flare = rng.uniform(0.1, 0.3), rng.uniform(26, 40), rng.uniform(1.7, 2.8)
-    stone = _bricks(x * 7, y * 14, rng.random()) * (0.8 + 0.35 * side * x)[..., None] * SUNLIGHT
+    stone = bricks(x * 7, y * 14, rng.random()) * (0.8 + 0.35 * side * x)[..., None] * SUNLIGHT
     put(out, size, stone, np.abs(x) - 0.68 - 0.1 * np.floor((y - 0.78) * 14), 0.78 - y, y - 0.96)
     for tier in range(tiers):
         eave, floor, last = widest * (1 - taper * tier), 0.8 - tier * pitch, tier == tiers - 1
@@ -131,7 +114,7 @@ def pagoda(rng: Generator, size: int) -> Layer:
         bay = np.abs((u * (2.5 if tier < tiers - 2 else 1.5) + 0.5) % 1 - 0.5) * 2  # 0 in a bay's middle
         pane = smoothstep(0.74, 0.64, bay) * smoothstep(0.02, 0.05, floor - 0.03 - y) * 0.9
         lattice = (1.15 - 0.8 * bay) * (0.75 + 0.25 * np.sign(np.sin(x * 90) * np.sin(y * 90) + 0.4))
-        body = mix(_round(wood * (0.55 + 0.45 * bay)[..., None], u, side), gold * lattice[..., None], pane)
+        body = mix(rounded(wood * (0.55 + 0.45 * bay)[..., None], u, side), gold * lattice[..., None], pane)
         body *= (1 - 0.6 * smoothstep(base + 0.12, base - 0.02, y))[..., None]
         put(view, size, body, np.abs(x) - w, base - 0.06 - y, y - floor)
         put(view, size, gold * 0.7, np.abs(x) - w * 1.1, np.abs(y - floor) - 0.018)
@@ -139,7 +122,7 @@ def pagoda(rng: Generator, size: int) -> Layer:
         t = np.clip(level / tall, 1e-3, 1)
         reach = tip + (eave - tip) * t**flare
         wave = np.cos((v := np.clip(x / reach, -1, 1)) * ribs * (0.4 + 0.6 * eave))
-        rgb = _round(roof * ((0.7 + 0.3 * wave) * (0.6 + 0.5 * t))[..., None], v * 0.85, side)
+        rgb = rounded(roof * ((0.7 + 0.3 * wave) * (0.6 + 0.5 * t))[..., None], v * 0.85, side)
         rgb += (np.clip(wave, 0, 1) * np.exp(-(((t - 0.55) / 0.2) ** 2)) * (0.2 + 0.14 * side * v))[..., None]
         rgb = np.clip(mix(rgb, gold, smoothstep(0.035, 0.02, tall - level)), 0, 1)
         put(view, size, rgb, np.abs(x) - reach, level - tall, -level)
@@ -150,7 +133,7 @@ def pagoda(rng: Generator, size: int) -> Layer:
             put(out[box], size, mix(gold, wood * 0.8, smoothstep(0.0, 0.05, d)), d - 0.045)
     box, x, y = window(size, -0.1, -1, 0.1, top := 0.85 - tiers * pitch)
     beads = (0.022 + 0.02 * np.clip(np.cos((y - top) * 55), 0, 1)) * smoothstep(-0.98, top, y)
-    put(out[box], size, _round(gold, x / (beads + 1e-3), side), np.abs(x) - beads, -0.96 - y)
+    put(out[box], size, rounded(gold, x / (beads + 1e-3), side), np.abs(x) - beads, -0.96 - y)
     return finished(out)
 
 
@@ -302,7 +285,7 @@ def arches(rng: Generator, size: int) -> Layer:
         joint, ring = smoothstep(0.48, 0.38, np.abs(wedge % 1 - 0.5)), smoothstep(0.26, 0.23, d)
         height = half * (0.05 * ring + 0.08 * np.sqrt(np.clip(1 - ((d - 0.13) / 0.13) ** 2, 0, 1)) * joint)
         base = mix(stone, band, np.floor(wedge) % 2) * (0.6 + 0.4 * joint)[..., None]
-        base = mix(stone * _bricks(px * 1.5, py * 3), base, ring)
+        base = mix(stone * bricks(px * 1.5, py * 3), base, ring)
         if k == 0:
             bend = np.clip((1 - np.abs(u)) / (1 - reach), 0, 1)  # 0 in the middle of a pillar
             cap = smoothstep(0.1, 0.07, np.abs(vk - 0.02)) + smoothstep(0.16, 0.13, tall - v)

@@ -29,6 +29,7 @@ def application() -> App:
         help_format="plaintext",
         help_epilogue=EPILOGUE,
         result_action="return_value",
+        suppress_keyboard_interrupt=False,
     )
     app.command(dreaming.dream)
     app.command(dreaming.replay)

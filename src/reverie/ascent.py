@@ -10,9 +10,11 @@ from torch import Tensor
 
 from reverie.network import Network
 from reverie.objective import Objective
-from reverie.ops import EPSILON, mean_abs, merge, rms, split
+from reverie.ops import EPSILON, local_rms, mean_abs, merge, rms, split
 from reverie.param import Param
 from reverie.transform import Transform
+
+NEIGHBORHOOD = 8  # pixels of a band each way within which its strength is evened out
 
 
 def image_gradient(network: Network, objective: Objective, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,25 +68,35 @@ class Shaping:
     """How a raw gradient becomes a direction worth walking.
 
     ``bands``: Laplacian bands made equally strong (Mordvintsev 2015's Laplacian pyramid gradient
-    normalization), 0 for none; ``fine``: strength of the finest one; ``gray``: share, 0..1, that
-    is spread evenly over the color channels.
+    normalization), 0 for none; ``fine``: strength of the finest one; ``spread``: 0..1, how far
+    strong places are evened out with weak ones, each band within its own neighborhood, so that
+    calm parts of a picture dream too; ``gray``: share, 0..1, that is spread evenly over the color
+    channels.
     """
 
     bands: int = 0
     fine: float = 1.0
+    spread: float = 0.0
     gray: float = 0.0
 
     def __call__(self, g: Tensor) -> Tensor:
         """The direction [B, 3, H, W], with mean |direction| = 1 for each picture."""
         if self.bands:
-            bands = split(g, self.bands)
-            bands = [band / rms(band).clamp_min(EPSILON) for band in bands]
+            bands = [self._even(band) for band in split(g, self.bands)]
             if len(bands) > 1:
                 bands[0] = bands[0] * self.fine
             g = merge(bands)
         if self.gray:
             g = g + self.gray * (g.mean(1, keepdim=True) - g)
         return g / mean_abs(g).clamp_min(EPSILON)
+
+    def _even(self, band: Tensor) -> Tensor:
+        whole = rms(band).clamp_min(EPSILON)
+        if not self.spread:
+            return band / whole
+        # A floor of the whole's strength: where there is next to nothing, noise must not be raised.
+        local = local_rms(band, NEIGHBORHOOD).clamp_min(0.05 * whole)
+        return band / (local**self.spread * whole ** (1 - self.spread))
 
 
 def ascend(param: Param, direction: Tensor, step_size: float) -> Param:

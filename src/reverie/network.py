@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -21,7 +21,8 @@ class _Enough(Exception):
 
 @dataclass(frozen=True)
 class Layer:
-    """What one layer is: dotted module path, traditional names, kind, channels, stride in pixels."""
+    """What one layer is: dotted module path, traditional names, kind, channels, and stride in pixels
+    (0 where it has no places, but speaks of the whole picture)."""
 
     name: str
     aliases: tuple[str, ...]
@@ -71,7 +72,7 @@ class Network:
         if not wanted:
             return found
 
-        def keep(name: str):  # type: ignore[no-untyped-def]
+        def keep(name: str) -> Callable[[nn.Module, object, Tensor], None]:
             def hook(_module: nn.Module, _inputs: object, output: Tensor) -> None:
                 found.setdefault(name, output.float() if output.dtype in _HALF else output)
                 if wanted <= found.keys():
@@ -105,18 +106,35 @@ class Network:
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """Every module that yields an activation, in the order of the forward pass."""
-        side = max(128, self.smallest)
-        order: list[tuple[str, Tensor]] = []
+        side = max(64, self.smallest)
+        small, large = self._outputs(side), self._outputs(2 * side)
+        names: dict[str, list[str]] = {}
+        for alias, path in self.aliases.items():
+            names.setdefault(path, []).append(alias)
+        found = []
+        for name, shape in small.items():
+            module = self.module.get_submodule(name)
+            kind = "block" if any(module.children()) else type(module).__name__.lower()
+            # Two sizes, because borders make height / side only roughly the stride.
+            grown = large[name][2] - shape[2] if len(shape) == 4 else 0
+            stride = round(side / grown) if grown else 0
+            found.append(Layer(name, tuple(names.get(name, ())), kind, shape[1], stride))
+        return tuple(found)
 
-        def note(name: str):  # type: ignore[no-untyped-def]
+    def _outputs(self, side: int) -> dict[str, torch.Size]:
+        """The shape of each module's first output for a picture of ``side`` x ``side``."""
+        shapes: dict[str, torch.Size] = {}
+
+        def note(name: str) -> Callable[[nn.Module, object, object], None]:
             def hook(_module: nn.Module, _inputs: object, output: object) -> None:
                 if isinstance(output, Tensor) and output.ndim in (2, 4):
-                    order.append((name, output))
+                    shapes.setdefault(name, output.shape)
 
             return hook
 
-        modules = {name: module for name, module in self.module.named_modules() if name}
-        handles = [module.register_forward_hook(note(name)) for name, module in modules.items()]
+        handles = [
+            module.register_forward_hook(note(name)) for name, module in self.module.named_modules() if name
+        ]
         weight = next(self.module.parameters())
         try:
             with torch.no_grad():
@@ -124,15 +142,7 @@ class Network:
         finally:
             for handle in handles:
                 handle.remove()
-        names: dict[str, list[str]] = {}
-        for alias, path in self.aliases.items():
-            names.setdefault(path, []).append(alias)
-        found: dict[str, Layer] = {}
-        for name, output in order:
-            kind = type(modules[name]).__name__.lower() if not any(modules[name].children()) else "block"
-            stride = round(side / output.shape[-1]) if output.ndim == 4 else side
-            found.setdefault(name, Layer(name, tuple(names.get(name, ())), kind, output.shape[1], stride))
-        return tuple(found.values())
+        return shapes
 
     def layer(self, name: str) -> Layer | None:
         """The layer of that path, alias, or number within the trunk; None when there is none."""

@@ -38,6 +38,17 @@ def rms(x: Tensor) -> Tensor:
     return x.square().mean(dim=(-3, -2, -1), keepdim=True).sqrt()
 
 
+def local_rms(x: Tensor, reach: int) -> Tensor:
+    """Root mean square over channels and the square of ``2 * reach + 1`` pixels around, [B, 1, H, W]."""
+    energy = x.square().mean(1, keepdim=True)
+    for axis, side in ((0, x.shape[-2]), (1, x.shape[-1])):
+        r = min(reach, (side - 1) // 2)
+        kernel, margin = [1, 1], [0, 0]
+        kernel[axis], margin[axis] = 2 * r + 1, r
+        energy = F.avg_pool2d(energy, kernel, 1, margin, count_include_pad=False)
+    return energy.sqrt()
+
+
 def mirrored(image: Tensor, top: int, bottom: int, left: int, right: int) -> Tensor:
     """Reflect-pad by any number of pixels, also by more than the picture is large."""
     h, w = image.shape[-2:]

@@ -82,6 +82,9 @@ class Recipe(_Settings):
     fine: float = Field(
         0.35, ge=0, le=4, description="Strength of the finest band against the others, 0 to 4."
     )
+    spread: float = Field(
+        0.7, ge=0, le=1, description="How far strong and calm places of each band dream alike, 0 to 1."
+    )
     gray: float = Field(
         0.3, ge=0, le=1, description="Share of the gradient that changes light but not color, 0 to 1."
     )

@@ -32,6 +32,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "seed": st.integers(0, 2**63 - 1),
     "bands": st.integers(0, 8),
     "fine": st.floats(0, 4),
+    "spread": st.floats(0, 1),
     "gray": st.floats(0, 1),
     "focus": st.floats(0, 8),
     "pad": st.integers(0, 512),
@@ -103,6 +104,7 @@ BAD = [
     *(("bands", value) for value in (-1, 9)),
     *(("fine", value) for value in (-0.1, 4.1)),
     *(("gray", value) for value in (-0.1, 1.1)),
+    *(("spread", value) for value in (-0.1, 1.1)),
     *(("focus", value) for value in (-0.1, 8.1)),
     *(("pad", value) for value in (-1, 513)),
     *(("balance", value) for value in ("equal",)),
@@ -122,7 +124,7 @@ def test_a_bad_value_is_refused_in_one_sentence(name: str, value: object) -> Non
     said = refused(name, value)
     assert said.startswith(f"--{name.replace('_', '-')} must ")
     assert said.endswith(f"not {value!r}.")
-    assert said.count(repr(value)) == 1 or len(repr(value)) < 3
+    assert said.count(", not ") == 1
     assert "\n" not in said
 
 

@@ -38,7 +38,8 @@ class Network:
     ``module`` takes normalized images [B, 3, H, W]; ``mean`` and ``std`` are per RGB channel in
     image range; ``aliases`` maps traditional names to dotted module paths; ``logits`` is the path
     whose channels are the classes of ``labels``; ``trunk`` is the path whose numbered children
-    bare integers mean; ``objective`` is the text dreamt by default; ``smallest`` is the least side in pixels
+    bare integers mean; ``objective`` is the text dreamt by default; ``by_place`` says that
+    the logits are a map with a class contest at every place; ``smallest`` is the least side in pixels
     that the module can take.
     """
 
@@ -50,6 +51,7 @@ class Network:
     logits: str = ""
     trunk: str = ""
     objective: str = ""
+    by_place: bool = False
     aliases: Mapping[str, str] = field(default_factory=dict)
     smallest: int = 32
     sha256: str = ""

@@ -137,3 +137,17 @@ def logit(name: str, index: int, label: str = "") -> Objective:
     """One class score, before any softmax; averaged over places where the network gives a map."""
     (term,) = channel(name, index).terms
     return Objective((replace(term, name=label or f"class:{index}"),))
+
+
+def log_probability(name: str, index: int, label: str = "", temperature: float = 2.0) -> Objective:
+    """Log-softmax of one class at every place, averaged over places: each place asked by itself.
+
+    Where the class already shows, the push fades and other places get their turn, so it comes to
+    cover the picture, which a plain logit does not. ``temperature`` above 1 softens the contest.
+    """
+
+    def score(activations: Activations) -> Tensor:
+        a = (activations[name] / temperature).log_softmax(1)[:, index]
+        return a.mean(_places(a)) if a.ndim > 1 else a
+
+    return Objective((Term(frozenset([name]), score, name=label or f"class:{index}"),))

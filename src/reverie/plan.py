@@ -141,4 +141,5 @@ def _one(network: Network, target: Target, name: str, focus: float) -> Objective
 
 
 def _class(network: Network, index: int) -> Objective:
-    return objectives.logit(network.logits, index, network.labels[index])
+    wanted = objectives.log_probability if network.by_place else objectives.logit
+    return wanted(network.logits, index, network.labels[index])

@@ -51,6 +51,7 @@ def motif(state: State | None) -> Network:
         STD,
         labels=names,
         logits="logits",
-        objective="stage4",
+        objective="stage3",
+        by_place=True,
         smallest=64,
     )

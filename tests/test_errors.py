@@ -42,7 +42,9 @@ def test_case_does_not_hide_the_nearest_name() -> None:
 
 
 def test_a_part_of_a_long_name_finds_it() -> None:
-    assert UnknownName("class", "eye", ["reptile_eye_of_some_kind", "rose"]).near == ["reptile_eye_of_some_kind"]
+    assert UnknownName("class", "eye", ["reptile_eye_of_some_kind", "rose"]).near == [
+        "reptile_eye_of_some_kind"
+    ]
 
 
 def test_without_a_near_name_the_listing_is_named() -> None:

@@ -49,15 +49,15 @@ def written(draw: st.DrawFn) -> tuple[str, Target]:
 
 @settings(max_examples=200)
 @given(st.lists(st.tuples(st.sampled_from("+-"), SPACE, written()), min_size=1, max_size=4), st.booleans())
-def test_what_is_written_is_what_is_meant(terms: list[tuple[str, str, tuple[str, Target]]], bare: bool) -> None:
+def test_what_is_written_is_what_is_meant(
+    terms: list[tuple[str, str, tuple[str, Target]]], bare: bool
+) -> None:
     text, meant = "", []
     for at, (sign, space, (piece, target)) in enumerate(terms):
         hidden = bare and at == 0
         text += ("" if hidden else sign) + space + piece
         factor = -1 if sign == "-" and not hidden else 1
-        meant.append(
-            Target(factor * target.weight, target.kind, target.name, target.channel, target.last)
-        )
+        meant.append(Target(factor * target.weight, target.kind, target.name, target.channel, target.last))
     assert parse(text) == tuple(meant)
 
 
@@ -187,6 +187,7 @@ def test_two_dots_alone_are_no_name() -> None:
 
 
 def test_reading_objectives_and_recipes_does_not_import_torch() -> None:
-    code = "import sys, reverie, reverie.expression, reverie.recipe, reverie.record; print('torch' in sys.modules)"
+    modules = "reverie, reverie.expression, reverie.recipe, reverie.record"
+    code = f"import sys, {modules}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -79,7 +79,8 @@ def test_later_layers_win() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "shape"), [(None, None), ("800", 800), (800, 800), ("1920x1080", (1080, 1920)), (" 8X6 ", (6, 8))]
+    ("size", "shape"),
+    [(None, None), ("800", 800), (800, 800), ("1920x1080", (1080, 1920)), (" 8X6 ", (6, 8))],
 )
 def test_a_size_is_a_long_side_or_width_by_height(size: object, shape: object) -> None:
     assert Recipe.of({"size": size}).shape() == shape
@@ -99,7 +100,10 @@ BAD = [
     *(("jitter", value) for value in (-1, 1025)),
     *(("detail", value) for value in ("keep", "", 1)),
     *(("blend", value) for value in (-0.1, 1.1)),
-    *(("size", value) for value in ("0", "x", "8x", "8x0", "8x8x8", "-5", "1.5", "100001", "big", "", [8, 6])),
+    *(
+        ("size", value)
+        for value in ("0", "x", "8x", "8x0", "8x8x8", "-5", "1.5", "100001", "big", "", [8, 6])
+    ),
     *(("seed", value) for value in (-1, 2**63, 0.5)),
     *(("bands", value) for value in (-1, 9)),
     *(("fine", value) for value in (-0.1, 4.1)),
@@ -128,7 +132,9 @@ def test_a_bad_value_is_refused_in_one_sentence(name: str, value: object) -> Non
     assert "\n" not in said
 
 
-@pytest.mark.xfail(strict=True, reason="isdigit() accepts what int() does not, and int()'s own words come out")
+@pytest.mark.xfail(
+    strict=True, reason="isdigit() accepts what int() does not, and int()'s own words come out"
+)
 @pytest.mark.parametrize(("name", "value"), [("octaves", "²"), ("size", "²"), ("size", "8x²")])
 def test_digits_that_are_no_number_are_refused_in_our_words(name: str, value: str) -> None:
     assert refused(name, value).startswith(f"--{name} must ")
@@ -190,7 +196,9 @@ def written(folder: Path, content: bytes) -> Path:
     return path
 
 
-@pytest.mark.parametrize("content", [b"steps 3", b"{'steps': 3}", b"[1, 2", b"\xff\xfe\x00", b'{"a": 1} {', b"\x00"])
+@pytest.mark.parametrize(
+    "content", [b"steps 3", b"{'steps': 3}", b"[1, 2", b"\xff\xfe\x00", b'{"a": 1} {', b"\x00"]
+)
 def test_a_file_that_is_no_recipe_is_refused_and_named(tmp_path: Path, content: bytes) -> None:
     path = written(tmp_path, content)
     with pytest.raises(InputError, match="recipe") as caught:
@@ -204,15 +212,20 @@ def test_a_recipe_that_is_absent_or_a_folder_is_refused(tmp_path: Path) -> None:
             recipes.read(path)
 
 
-@pytest.mark.xfail(strict=True, reason="json raises ValueError for huge numbers and RecursionError for deep nests")
-@pytest.mark.parametrize("content", [b'{"seed": %s}' % (b"9" * 5000), b'{"a": ' * 200_000], ids=["huge", "deep"])
+@pytest.mark.xfail(
+    strict=True, reason="json raises ValueError for huge numbers and RecursionError for deep nests"
+)
+@pytest.mark.parametrize(
+    "content", [b'{"seed": %s}' % (b"9" * 5000), b'{"a": ' * 200_000], ids=["huge", "deep"]
+)
 def test_a_hostile_json_recipe_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(InputError):
         recipes.read(written(tmp_path, content))
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("3", 3), ("0.5", 0.5), ("true", True), ("owl", "owl"), ("NaN", "NaN"), ("1e999", "1e999")]
+    ("text", "value"),
+    [("3", 3), ("0.5", 0.5), ("true", True), ("owl", "owl"), ("NaN", "NaN"), ("1e999", "1e999")],
 )
 def test_a_set_value_is_json_where_it_is_and_text_elsewhere(text: str, value: object) -> None:
     assert recipes.number(text) == value

@@ -4,7 +4,7 @@
 
     objective := [+|-] term { (+|-) term }
     term      := [number *] target            a weight in front; 1 when left out
-    target    := [layer:|class:|channel:] name [: channel]
+    target    := [layer:|class:|channel:] name [: channel]  |  class | class | ...
     name      := word | "quoted" | 'quoted' | number | name..number
 """
 
@@ -22,7 +22,7 @@ Kind = Literal["layer", "class", "channel", ""]
 _TOKEN = re.compile(
     r"""\s*(?:(?P<quoted>"[^"]*"|'[^']*')"""
     r"""|(?P<number>\d+\.\d*(?:[eE][+-]?\d+)?(?![\w.])|\.\d+(?![\w.])|\d+[eE][+-]?\d+(?![\w.])|\d+(?![\w.]))"""
-    r"""|(?P<range>\.\.)|(?P<word>[^\s"'*:+\-]+)|(?P<mark>[*:+\-]))"""
+    r"""|(?P<range>\.\.)|(?P<word>[^\s"'*:+\-|]+)|(?P<mark>[*:+\-|]))"""
 )
 
 
@@ -31,7 +31,8 @@ class Target:
     """One term as written: its weight, what kind of thing it says it is, its name, its channel.
 
     ``kind`` is empty for a bare word: tried as layer, then as class. ``last`` ends a range of
-    integer layers (``features.5..12``), both ends included.
+    integer layers (``features.5..12``), both ends included. ``others`` are further classes of
+    which each place may choose one (``owl|rose|castle``).
     """
 
     weight: float
@@ -39,6 +40,7 @@ class Target:
     name: str
     channel: int | None = None
     last: int | None = None
+    others: tuple[str, ...] = ()
 
     def names(self) -> tuple[str, ...]:
         """The single names of a range, or just the name."""
@@ -53,7 +55,7 @@ def parse(text: str) -> tuple[Target, ...]:
     """Read an objective; raises :class:`UsageError` with one sentence that points at the fault.
 
     >>> parse("0.7*owl + 0.3*stage3")[1]
-    Target(weight=0.3, kind='', name='stage3', channel=None, last=None)
+    Target(weight=0.3, kind='', name='stage3', channel=None, last=None, others=())
     """
     return _Reader(text).targets()
 
@@ -129,7 +131,22 @@ class _Reader:
             raise self.wrong(f"'channel:{name}' needs the number of a channel, as in 'channel:{name}:42'")
         if channel is not None and kind == "class":
             raise self.wrong(f"the class {name!r} has no channels")
-        return Target(sign * weight, kind, name, channel, last)
+        others = []
+        while self.peek("|"):
+            self.take()
+            others.append(self.alternative())
+        if others and (channel is not None or last is not None or kind == "layer"):
+            raise self.wrong("only classes can be joined by '|'")
+        return Target(sign * weight, "class" if others else kind, name, channel, last, tuple(others))
+
+    def alternative(self) -> str:
+        group, name = self.take()
+        if group == "word" and name == "class" and self.peek(":"):
+            self.take()
+            group, name = self.take()
+        if group == "mark" or ".." in name:
+            raise self.wrong(f"after '|' the name of a class must stand, not {name!r}")
+        return name[1:-1] if group == "quoted" else name
 
     def span(self, word: str) -> tuple[str, int]:
         first, _, last = word.partition("..")

@@ -5,7 +5,7 @@ An objective knows neither the network, nor the loop, nor the sign of the step; 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from torch import Tensor
@@ -139,15 +139,18 @@ def logit(name: str, index: int, label: str = "") -> Objective:
     return Objective((replace(term, name=label or f"class:{index}"),))
 
 
-def log_probability(name: str, index: int, label: str = "", temperature: float = 2.0) -> Objective:
-    """Log-softmax of one class at every place, averaged over places: each place asked by itself.
+def log_probability(
+    name: str, indices: Sequence[int], label: str = "", temperature: float = 2.0
+) -> Objective:
+    """Log-probability of any of some classes at every place, averaged: each place asked by itself.
 
-    Where the class already shows, the push fades and other places get their turn, so it comes to
-    cover the picture, which a plain logit does not. ``temperature`` above 1 softens the contest.
+    Where a class already shows, the push fades and other places get their turn, so it comes to
+    cover the picture, which a plain logit does not; of several classes each place takes the one
+    it is nearest to. ``temperature`` above 1 softens the contest.
     """
 
     def score(activations: Activations) -> Tensor:
-        a = (activations[name] / temperature).log_softmax(1)[:, index]
+        a = (activations[name] / temperature).log_softmax(1)[:, list(indices)].logsumexp(1)
         return a.mean(_places(a)) if a.ndim > 1 else a
 
-    return Objective((Term(frozenset([name]), score, name=label or f"class:{index}"),))
+    return Objective((Term(frozenset([name]), score, name=label or f"class:{indices}"),))

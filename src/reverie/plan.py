@@ -119,7 +119,7 @@ def resolve(network: Network, text: str, focus: float = 0.0) -> Objective:
 
 def _one(network: Network, target: Target, name: str, focus: float) -> Objective:
     if target.kind == "class":
-        return _class(network, network.require_class(name))
+        return _class(network, *(network.require_class(each) for each in (name, *target.others)))
     found = network.layer(name)
     if target.channel is not None:
         layer = network.require_layer(name)
@@ -140,6 +140,8 @@ def _one(network: Network, target: Target, name: str, focus: float) -> Objective
     return _class(network, index)
 
 
-def _class(network: Network, index: int) -> Objective:
-    wanted = objectives.log_probability if network.by_place else objectives.logit
-    return wanted(network.logits, index, network.labels[index])
+def _class(network: Network, *indices: int) -> Objective:
+    label = "|".join(network.labels[index] for index in indices)
+    if network.by_place or len(indices) > 1:
+        return objectives.log_probability(network.logits, indices, label)
+    return objectives.logit(network.logits, indices[0], label)

@@ -51,7 +51,9 @@ def tiny_network(
 def around(*layers: tuple[str, nn.Module], smallest: int = 16) -> Network:
     """A network of the named modules in a row, its input taken as it is."""
     module = nn.Sequential(OrderedDict(layers))
-    return Network("row", module, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), objective=layers[-1][0], smallest=smallest)
+    return Network(
+        "row", module, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), objective=layers[-1][0], smallest=smallest
+    )
 
 
 def convolution(inputs: int, outputs: int, kernel: int, value: float) -> nn.Conv2d:

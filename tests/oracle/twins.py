@@ -119,10 +119,26 @@ def normalized(image: Array) -> Array:
     return image / strength if strength > 1e-12 else np.zeros_like(image)
 
 
-def shaped(g: Array, bands: int, fine: float, gray: float) -> Array:
-    """Bands made equally strong (root mean square), the finest turned down, color turned down."""
+def local_rms(image: Array, reach: int) -> Array:
+    """Root mean square over channels and the pixels around that are inside the picture."""
+    h, w = image.shape[-2:]
+    energy = np.mean(image**2, axis=0)
+    for length, axis in ((h, 0), (w, 1)):
+        r = min(reach, (length - 1) // 2)
+        near = np.abs(np.subtract.outer(np.arange(length), np.arange(length))) <= r
+        mean = near / near.sum(1, keepdims=True)
+        energy = mean @ energy if axis == 0 else energy @ mean.T
+    return np.sqrt(energy)
+
+
+def shaped(g: Array, bands: int, fine: float, spread: float, gray: float) -> Array:
+    """Bands made equally strong, also place by place, the finest turned down, color turned down."""
     if bands:
-        parts = [part / np.sqrt(np.mean(part**2)) for part in split(g, bands)]
+        parts = []
+        for part in split(g, bands):
+            whole = np.sqrt(np.mean(part**2))
+            local = np.maximum(local_rms(part, 8), 0.05 * whole)
+            parts.append(part / whole * (whole / local) ** spread)
         if len(parts) > 1:
             parts[0] = fine * parts[0]
         g = merge(parts)

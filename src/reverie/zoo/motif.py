@@ -51,7 +51,7 @@ def motif(state: State | None) -> Network:
         STD,
         labels=names,
         logits="logits",
-        objective="stage3",
+        objective="eye|owl|peacock|rose|nautilus|cat|butterfly|castle",
         by_place=True,
         smallest=64,
     )

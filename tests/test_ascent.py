@@ -1,0 +1,250 @@
+"""The one backward pass: against finite differences, term by term, and what becomes of a gradient."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from reverie.ascent import Shaping, ascend, combined, gradient, image_gradient
+from reverie.network import Network
+from reverie.objective import Objective, channel, layer
+from reverie.param import Pixels
+from reverie.transform import Transform, compose, jitter, pad, wander
+from tests.oracle import twins
+from tests.oracle.networks import hooks, noise, tiny_network
+
+A, B, OWL = layer("relu1"), channel("relu2", 3), channel("logits", 0)
+WHOLE = 0.7 * A - 2 * B + 5 * OWL
+NOTHING: Transform = compose()
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def smooth() -> Network:
+    return tiny_network(torch.float64, nn.Softplus)
+
+
+def differences(f: Callable[[Tensor], Tensor], x: Tensor, directions: int = 4) -> list[tuple[Tensor, Tensor]]:
+    """Some directions and the slope of ``f`` along each, by central differences."""
+    found = []
+    for seed in range(directions):
+        d = torch.randn(x.shape, generator=generator(seed), dtype=torch.float64)
+        found.append((d, (f(x + 1e-5 * d) - f(x - 1e-5 * d)) / 2e-5))
+    return found
+
+
+@pytest.mark.parametrize("objective", [A, layer("conv2"), B, OWL, layer("logits")])
+def test_image_gradient_agrees_with_finite_differences(objective: Objective) -> None:
+    network, x = smooth(), noise(1, 3, 16, 21, dtype=torch.float64)
+
+    def f(x: Tensor) -> Tensor:
+        return objective.score(network.capture(x, objective.layers))
+
+    scores, (g,) = image_gradient(network, objective, x)
+    torch.testing.assert_close(scores[0], f(x))
+    for d, slope in differences(f, x):
+        torch.testing.assert_close((g * d).sum()[None], slope, rtol=1e-6, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [NOTHING, pad(3, 32, 16), jitter(5), compose(pad(2), jitter(7)), wander(4, 6, 16, 4), wander(30, 9)],
+    ids=["nothing", "pad", "jitter", "pad and jitter", "wander", "far wander"],
+)
+def test_gradient_agrees_with_finite_differences_through_transforms(transform: Transform) -> None:
+    network, x = smooth(), noise(1, 3, 17, 14, dtype=torch.float64)
+
+    def f(x: Tensor) -> Tensor:
+        return WHOLE.score(network.capture(transform(x, generator(9)), WHOLE.layers))
+
+    score, g = gradient(network, WHOLE, Pixels(x), transform, generator(9), balance=False)
+    torch.testing.assert_close(score, f(x))
+    for d, slope in differences(f, x):
+        torch.testing.assert_close((g * d).sum()[None], slope, rtol=1e-6, atol=1e-10)
+
+
+def test_every_term_gets_its_own_unweighted_gradient(tiny: Network) -> None:
+    x = noise(2, 3, 16, 16)
+    scores, gradients = image_gradient(tiny, WHOLE, x)
+    assert scores.shape == (3, 2)
+    assert gradients.shape == (3, 2, 3, 16, 16)
+    for at, objective in enumerate((A, B, OWL)):
+        alone, (g,) = image_gradient(tiny, objective, x)
+        torch.testing.assert_close(scores[at], alone[0])
+        torch.testing.assert_close(gradients[at], g)
+
+
+def test_the_pictures_of_a_batch_do_not_mix(tiny: Network) -> None:
+    x = noise(2, 3, 16, 16)
+    _, whole = gradient(tiny, WHOLE, Pixels(x), NOTHING, generator())
+    for at in range(2):
+        _, alone = gradient(tiny, WHOLE, Pixels(x[at : at + 1]), NOTHING, generator())
+        torch.testing.assert_close(whole[at : at + 1], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_the_gradient_of_jitter_is_undone_where_the_network_sees_all_places_alike() -> None:
+    network, x = (
+        tiny_network(torch.float64, padding_mode="circular"),
+        noise(1, 3, 16, 16, dtype=torch.float64),
+    )
+    still = gradient(network, A, Pixels(x), NOTHING, generator())[1]
+    for seed in range(4):
+        moved = gradient(network, A, Pixels(x), jitter(7), generator(seed))[1]
+        torch.testing.assert_close(moved, still)
+
+
+def test_nothing_is_left_behind(tiny: Network) -> None:
+    x = noise(1, 3, 16, 16)
+    before = x.clone()
+    score, g = gradient(tiny, WHOLE, Pixels(x), jitter(3), generator())
+    assert hooks(tiny.module) == 0
+    assert not any(each.requires_grad for each in (x, score, g))
+    assert torch.equal(x, before)
+    assert all(parameter.grad is None for parameter in tiny.module.parameters())
+
+
+def test_a_gradient_is_taken_even_where_gradients_are_off(tiny: Network) -> None:
+    x = Pixels(noise(1, 3, 16, 16))
+    with torch.no_grad():
+        off = gradient(tiny, A, x, jitter(3), generator())[1]
+    torch.testing.assert_close(off, gradient(tiny, A, x, jitter(3), generator())[1])
+
+
+def cosine(a: Tensor, b: Tensor) -> float:
+    return float(torch.nn.functional.cosine_similarity(a.flatten(), b.flatten(), dim=0))
+
+
+def shares(network: Network, terms: tuple[Objective, ...], x: Tensor, balance: bool) -> float:
+    """By what factor the nearest term is nearer to the combined gradient than the farthest."""
+    whole: Objective = sum((0.5 * term for term in terms[1:]), 0.5 * terms[0])
+    together = gradient(network, whole, Pixels(x), NOTHING, generator(), balance)[1]
+    near = [cosine(together, image_gradient(network, term, x)[1][0]) for term in terms]
+    assert min(near) > 0 or not balance
+    return max(near) / max(min(near), 1e-9)
+
+
+@pytest.mark.parametrize("size", [(16, 16), (48, 80)])
+def test_terms_of_equal_weight_pull_alike(tiny: Network, size: tuple[int, int]) -> None:
+    for pair in itertools.combinations((A, layer("relu2"), B, OWL), 2):
+        assert shares(tiny, pair, noise(1, 3, *size), balance=True) < 1.5
+
+
+def loud(objective: Objective) -> Objective:
+    """The same wish, shouted: its score itself, not its weight, is a thousand times as large."""
+    (term,) = objective.terms
+    return Objective((replace(term, score=lambda seen: 1000 * term.score(seen)),))
+
+
+def test_a_loud_term_is_no_stronger_than_a_quiet_one_unless_raw(tiny: Network) -> None:
+    x = noise(1, 3, 32, 32)
+    assert shares(tiny, (A, loud(B)), x, balance=True) < 1.5
+    assert shares(tiny, (A, loud(B)), x, balance=False) > 1.5
+
+
+@given(st.floats(-3, 3), st.floats(-3, 3))
+def test_balanced_terms_are_weighted_after_each_is_made_one(p: float, q: float) -> None:
+    g = torch.stack([noise(2, 3, 5, 4) - 0.5, 1e-6 * (noise(2, 3, 5, 4, seed=1) - 0.4)]).double()
+    made = combined(g, [p, q], balance=True)
+    for at in range(2):
+        twin = p * twins.normalized(g[0, at].numpy()) + q * twins.normalized(g[1, at].numpy())
+        np.testing.assert_allclose(made[at].numpy(), twin, atol=1e-12)
+    torch.testing.assert_close(combined(g, [p, q], balance=False), p * g[0] + q * g[1])
+
+
+def test_a_term_without_gradient_adds_nothing() -> None:
+    g = torch.stack([noise(1, 3, 5, 4) - 0.5, torch.zeros(1, 3, 5, 4)])
+    assert torch.equal(combined(g, [1, 1], True), combined(g[:1], [1], True))
+
+
+SHAPINGS = {
+    "none": Shaping(),
+    "bands": Shaping(bands=3),
+    "fine": Shaping(bands=4, fine=0.35),
+    "spread": Shaping(bands=3, spread=0.7),
+    "gray": Shaping(gray=0.3),
+    "all": Shaping(bands=3, fine=0.35, spread=1.0, gray=0.5),
+}
+SIDE = st.integers(1, 60)
+
+
+def raw(h: int, w: int, seed: int = 0) -> Tensor:
+    return noise(1, 3, h, w, seed=seed, dtype=torch.float64) - 0.4
+
+
+@pytest.mark.parametrize("shaping", SHAPINGS.values(), ids=SHAPINGS)
+@given(h=SIDE, w=SIDE)
+def test_shaping_agrees_with_its_twin(shaping: Shaping, h: int, w: int) -> None:
+    g = raw(h, w)
+    twin = twins.shaped(g[0].numpy(), shaping.bands, shaping.fine, shaping.spread, shaping.gray)
+    np.testing.assert_allclose(shaping(g)[0].numpy(), twin, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("shaping", SHAPINGS.values(), ids=SHAPINGS)
+def test_a_direction_has_mean_strength_one_for_each_picture(shaping: Shaping) -> None:
+    for h, w in ((1, 1), (7, 9), (64, 48)):
+        made = shaping(torch.cat([raw(h, w), 100 * raw(h, w, seed=1)]))
+        np.testing.assert_allclose(made.abs().mean((1, 2, 3)).numpy(), [1, 1])
+
+
+@pytest.mark.parametrize("shaping", SHAPINGS.values(), ids=SHAPINGS)
+@pytest.mark.parametrize("factor", [1e-6, 1e6])
+def test_the_strength_of_a_gradient_does_not_matter(shaping: Shaping, factor: float) -> None:
+    g = raw(40, 30).float()
+    torch.testing.assert_close(shaping(factor * g), shaping(g), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("shaping", SHAPINGS.values(), ids=SHAPINGS)
+def test_no_gradient_gives_no_direction(shaping: Shaping) -> None:
+    assert torch.equal(shaping(torch.zeros(1, 3, 20, 30)), torch.zeros(1, 3, 20, 30))
+
+
+def test_gray_takes_the_color_out() -> None:
+    made = Shaping(gray=1.0)(raw(10, 10))
+    torch.testing.assert_close(made, made[:, :1].expand_as(made))
+
+
+def test_fine_turns_the_finest_band_down() -> None:
+    def finest(fine: float) -> float:
+        made = Shaping(bands=3, fine=fine)(raw(64, 64))[0].numpy()
+        return float(np.std(twins.split(made, 1)[0]))
+
+    assert finest(0.0) < 0.8 * finest(0.35)
+    assert finest(0.35) < 0.8 * finest(1.0)
+
+
+def test_spread_lets_calm_places_dream_too() -> None:
+    g = raw(64, 64)
+    g[..., :32] *= 0.1
+
+    def calm(spread: float) -> float:
+        made = Shaping(bands=3, spread=spread)(g).abs()
+        return float(made[..., :24].mean() / made[..., 40:].mean())
+
+    assert calm(0.0) < 0.3
+    assert calm(0.0) < calm(0.5) < calm(1.0)
+    assert calm(1.0) > 0.5
+
+
+@pytest.mark.parametrize("size", [(16, 16), (64, 48), (1, 200)])
+def test_a_step_is_as_strong_whatever_the_size_of_the_picture(tiny: Network, size: tuple[int, int]) -> None:
+    x = noise(1, 3, *size)
+    g = gradient(tiny, A, Pixels(x), pad(0, 16, 16), generator())[1]
+    moved = ascend(Pixels(x), SHAPINGS["none"](g), 0.01).image()
+    assert float((moved - x).abs().mean()) == pytest.approx(0.01, rel=1e-3)
+
+
+def test_a_step_goes_uphill(tiny: Network) -> None:
+    param = Pixels(noise(1, 3, 32, 32))
+    before, g = gradient(tiny, WHOLE, param, NOTHING, generator(), balance=False)
+    after, _ = gradient(tiny, WHOLE, ascend(param, Shaping()(g), 1e-3), NOTHING, generator(), balance=False)
+    assert float(after) > float(before)

@@ -53,12 +53,12 @@ class Recipe(_Settings):
         description="Number of sizes, coarse to fine, 1 to 64; 'auto' goes from --smallest up to the picture.",
     )
     octave_scale: float = Field(
-        1.4, gt=1, le=16, description="Ratio between neighboring octaves, above 1, at most 16."
+        1.5, gt=1, le=16, description="Ratio between neighboring octaves, above 1, at most 16."
     )
     smallest: int = Field(
         128, ge=16, le=4096, description="Short side of the coarsest octave of 'auto', in pixels, 16 to 4096."
     )
-    steps: int = Field(12, ge=1, le=10_000, description="Steps of ascent per octave, 1 to 10000.")
+    steps: int = Field(16, ge=1, le=10_000, description="Steps of ascent per octave, 1 to 10000.")
     step_size: float = Field(
         0.010, gt=0, le=1, description="Mean change per step in image range, above 0, at most 1."
     )
@@ -77,19 +77,19 @@ class Recipe(_Settings):
     )
     seed: int = Field(0, ge=0, lt=2**63, description="Seed of all randomness, a whole number from 0.")
     bands: int = Field(
-        3, ge=0, le=8, description="Frequency bands of the gradient made equally strong, 0 (none) to 8."
+        4, ge=0, le=8, description="Frequency bands of the gradient made equally strong, 0 (none) to 8."
     )
     fine: float = Field(
-        0.35, ge=0, le=4, description="Strength of the finest band against the others, 0 to 4."
+        0.25, ge=0, le=4, description="Strength of the finest band against the others, 0 to 4."
     )
     spread: float = Field(
-        0.7, ge=0, le=1, description="How far strong and calm places of each band dream alike, 0 to 1."
+        0.5, ge=0, le=1, description="How far strong and calm places of each band dream alike, 0 to 1."
     )
     gray: float = Field(
-        0.3, ge=0, le=1, description="Share of the gradient that changes light but not color, 0 to 1."
+        0.15, ge=0, le=1, description="Share of the gradient that changes light but not color, 0 to 1."
     )
     focus: float = Field(
-        1.4,
+        0.0,
         ge=0,
         le=8,
         description="Power by which a layer's channels are weighted by how much the "

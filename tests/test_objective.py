@@ -44,29 +44,42 @@ def test_a_channel_scores_its_mean() -> None:
 
 def test_a_logit_is_its_channel_under_the_name_of_its_class() -> None:
     close(logit("head", 5).score(SEEN), channel("head", 5).score(SEEN))
-    for wanted in (logit, log_probability):
-        names = [wanted("head", 5, "owl").terms[0].name, wanted("head", 5).terms[0].name]
-        assert names == ["owl", "class:5"]
+    assert [term.name for term in logit("head", 5, "owl").terms + logit("head", 5).terms] == [
+        "owl",
+        "class:5",
+    ]
+    assert log_probability("head", [5], "owl").terms[0].name == "owl"
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.0])
-def test_a_log_probability_is_a_contest_at_every_place(temperature: float) -> None:
-    a = SEEN["conv"].numpy() / temperature
-    expected = (a[:, 1] - np.log(np.exp(a).sum(1))).mean((1, 2))
-    np.testing.assert_allclose(log_probability("conv", 1, "", temperature).score(SEEN).numpy(), expected)
-    a = SEEN["head"].numpy() / temperature
-    expected = a[:, 6] - np.log(np.exp(a).sum(1))
-    np.testing.assert_allclose(log_probability("head", 6, "", temperature).score(SEEN).numpy(), expected)
+@pytest.mark.parametrize("classes", [[1], [0, 3], [2, 1, 0]])
+def test_a_log_probability_is_a_contest_at_every_place(temperature: float, classes: list[int]) -> None:
+    for name in ("conv", "head"):
+        p = np.exp(SEEN[name].numpy() / temperature)
+        expected = np.log(p[:, classes].sum(1) / p.sum(1)).reshape(2, -1).mean(1)
+        wanted = log_probability(name, classes, "", temperature)
+        np.testing.assert_allclose(wanted.score(SEEN).numpy(), expected)
 
 
 def test_a_log_probability_stops_pushing_where_its_class_shows() -> None:
     a = torch.zeros(1, 4, 1, 2)
     a[0, 1, 0, 0] = 20
     a.requires_grad_(True)
-    log_probability("conv", 1).score({"conv": a}).backward()
+    log_probability("conv", [1]).score({"conv": a}).backward()
     assert a.grad is not None
     assert 0 <= float(a.grad[0, 1, 0, 0]) < 0.001
     assert float(a.grad[0, 1, 0, 1]) > 0.1
+
+
+def test_of_several_classes_each_place_takes_the_one_it_is_nearest_to() -> None:
+    a = torch.zeros(1, 4, 1, 2)
+    a[0, 1, 0, 0] = a[0, 2, 0, 1] = 4
+    a.requires_grad_(True)
+    log_probability("conv", [1, 2]).score({"conv": a}).backward()
+    assert a.grad is not None
+    left, right = a.grad[0, 1:3, 0, 0], a.grad[0, 1:3, 0, 1]
+    assert left[0] > 3 * left[1] > 0
+    assert right[1] > 3 * right[0] > 0
 
 
 @given(FACTOR, FACTOR)

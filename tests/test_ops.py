@@ -36,9 +36,7 @@ def test_resize_agrees_with_its_twin(h: int, w: int, to_h: int, to_w: int) -> No
 @pytest.mark.xfail(
     strict=True, reason="torch 2.13's antialiased interpolate is wrong for an output 1 px wide"
 )
-@pytest.mark.parametrize(
-    ("size", "to"), [((20, 1), (9, 1)), ((9, 1), (20, 1)), ((20, 5), (9, 1)), ((20, 5), (1, 1))]
-)
+@pytest.mark.parametrize(("size", "to"), [((20, 1), (9, 1)), ((9, 1), (20, 1)), ((20, 5), (9, 1))])
 def test_resize_to_one_pixel_of_width_agrees_with_its_twin(size: ops.Size, to: ops.Size) -> None:
     x = image(*size)
     np.testing.assert_allclose(array(ops.resize(x, to)), twins.resize(array(x), to), atol=1e-9)

@@ -54,8 +54,17 @@ def test_a_class_is_its_logit(tiny: Network) -> None:
 def test_a_class_of_a_map_is_asked_for_at_every_place() -> None:
     network = replace(tiny_network(), by_place=True)
     seen = network.capture(IMAGE, ["logits"])
-    expected = log_probability("logits", 1).score(seen)
+    expected = log_probability("logits", [1]).score(seen)
     torch.testing.assert_close(resolve(network, "class:rose").score(seen), expected)
+
+
+def test_any_of_several_classes_is_one_term(tiny: Network) -> None:
+    assert meant(tiny, "2*owl|class:1|'lizard eye'") == [(2, "owl|rose|reptile_eye, lizard eye", {"logits"})]
+    seen = tiny.capture(IMAGE, ["logits"])
+    expected = log_probability("logits", [0, 1]).score(seen)
+    torch.testing.assert_close(resolve(tiny, "owl|rose").score(seen), expected)
+    with pytest.raises(UnknownName, match="no class 'rosse'; did you mean 'rose'"):
+        resolve(tiny, "owl|rosse")
 
 
 def test_a_layer_wins_over_a_class_of_its_name_unless_it_is_said() -> None:

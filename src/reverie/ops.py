@@ -107,7 +107,7 @@ def merge(bands: list[Tensor]) -> Tensor:
 
 
 def cloud(size: Size, generator: torch.Generator, detail: int = 192) -> Tensor:
-    """Colored 1/f noise [1, 3, H, W] in 0..1, mean 0.5: what a dream from nothing starts at.
+    """Colored, cloudy noise [1, 3, H, W] in 0..1, mean 0.5: what a dream from nothing starts at.
 
     Drawn on a grid whose short side is ``detail`` px and enlarged, so that a small and a large
     picture of one seed share their forms.
@@ -117,7 +117,7 @@ def cloud(size: Size, generator: torch.Generator, detail: int = 192) -> Tensor:
     frequency = torch.hypot(torch.fft.fftfreq(h)[:, None], torch.fft.rfftfreq(w)[None])
     frequency[0, 0] = math.inf
     white = torch.fft.rfft2(torch.randn(1, 3, h, w, generator=generator))
-    field = torch.fft.irfft2(white / frequency.clamp_min(1.5 / max(h, w)), s=(h, w))
+    field = torch.fft.irfft2(white / frequency.clamp_min(1.5 / max(h, w)) ** 1.8, s=(h, w))
     field = field / rms(field).clamp_min(EPSILON)
     # Natural pictures vary in light far more than in hue.
     luma = field.mean(1, keepdim=True)

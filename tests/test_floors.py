@@ -73,7 +73,8 @@ def test_the_core_never_prints_saves_or_reads_a_clock():
     for path in FILES:
         if room(path) in CORE - {"image"}:
             tree = ast.parse(path.read_text("utf-8"))
-            calls = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+            called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
+            calls = {each.id for each in called if isinstance(each, ast.Name)}
             assert not calls & {"print", "open", "input"}, path.name
             assert not imports(path) & {"time", "datetime", "random"}, path.name
 

@@ -1,5 +1,4 @@
 """Real files through real encoders and decoders; whatever is refused is one sentence of our own."""
-# ruff: noqa: PT018
 
 from __future__ import annotations
 

@@ -162,7 +162,6 @@ def test_measuring_holds_no_graph() -> None:
     assert not score.requires_grad
 
 
-@pytest.mark.xfail(strict=True, reason="all channel weights become 0, and with them the gradient")
 def test_focus_on_a_layer_that_is_nowhere_positive_still_pulls() -> None:
     a = (-SEEN["conv"].abs()).requires_grad_(True)
     score = layer("conv", 1.4).measured({"conv": a.detach()}).score({"conv": a})

@@ -32,10 +32,8 @@ def coarse(x: torch.Tensor) -> np.ndarray:
 
 def added(source: torch.Tensor, size: int, seed: int) -> torch.Tensor:
     job = reverie.job(source, size=str(size), seed=seed)
-    frame = None
-    for frame in job.frames():
-        pass
-    return frame.image - job.source
+    *_, last = job.frames()
+    return last.image - job.source
 
 
 @pytest.mark.slow

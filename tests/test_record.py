@@ -124,9 +124,6 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         parse(text, HERE)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="json raises ValueError for huge numbers and RecursionError for deep nests"
-)
 @pytest.mark.parametrize("text", ["[" * 200_000, "9" * 5000], ids=["deep", "huge"])
 def test_a_hostile_record_is_refused(text: str) -> None:
     with pytest.raises(InputError):

@@ -113,7 +113,7 @@ class _Reader:
             kind = name  # type: ignore[assignment]
             self.take()
             group, name = self.take()
-        if group == "mark":
+        if group in ("mark", "range"):
             raise self.wrong(f"a name is missing before {name!r}")
         if group == "quoted":
             name = name[1:-1]
@@ -124,7 +124,7 @@ class _Reader:
         if self.peek(":"):
             self.take()
             group, number = self.take()
-            if group != "number" or not number.isdigit():
+            if group != "number" or not _whole(number):
                 raise self.wrong(f"after ':' the number of a channel must stand, not {number!r}")
             channel = int(number)
         if channel is None and kind == "channel":
@@ -144,13 +144,18 @@ class _Reader:
         if group == "word" and name == "class" and self.peek(":"):
             self.take()
             group, name = self.take()
-        if group == "mark" or ".." in name:
+        if group in ("mark", "range") or (group == "word" and ".." in name):
             raise self.wrong(f"after '|' the name of a class must stand, not {name!r}")
         return name[1:-1] if group == "quoted" else name
 
     def span(self, word: str) -> tuple[str, int]:
         first, _, last = word.partition("..")
         start = first.rpartition(".")[2]
-        if not (start.isdigit() and last.isdigit() and int(start) <= int(last) < int(start) + 1000):
+        if not (_whole(start) and _whole(last) and int(start) <= int(last) < int(start) + 1000):
             raise self.wrong(f"{word!r} is no range of layers; write it like 'features.5..12'")
         return first, int(last)
+
+
+def _whole(text: str) -> bool:
+    """Whether ``text`` is a whole number that anybody would use."""
+    return text.isdecimal() and len(text) <= 9

@@ -82,7 +82,8 @@ class Network:
 
             return hook
 
-        handles = [self.module.get_submodule(name).register_forward_hook(keep(name)) for name in wanted]
+        modules = {name: self.module.get_submodule(name) for name in wanted}
+        handles = [module.register_forward_hook(keep(name)) for name, module in modules.items()]
         try:
             self.module(self._normalized(image))
         except _Enough:
@@ -101,9 +102,7 @@ class Network:
         weight = next(self.module.parameters(), image)
         mean, std = (image.new_tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.std))
         x = (image - mean) / std
-        if x.dtype != torch.float64 or weight.dtype == torch.float64:
-            x = x.to(weight.dtype)
-        return x.contiguous(memory_format=torch.channels_last)
+        return x.to(weight.dtype).contiguous(memory_format=torch.channels_last)
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
@@ -126,6 +125,7 @@ class Network:
     def _outputs(self, side: int) -> dict[str, torch.Size]:
         """The shape of each module's first output for a picture of ``side`` x ``side``."""
         shapes: dict[str, torch.Size] = {}
+        device = next((each.device for each in self.module.parameters()), torch.device("cpu"))
 
         def note(name: str) -> Callable[[nn.Module, object, object], None]:
             def hook(_module: nn.Module, _inputs: object, output: object) -> None:
@@ -137,10 +137,9 @@ class Network:
         handles = [
             module.register_forward_hook(note(name)) for name, module in self.module.named_modules() if name
         ]
-        weight = next(self.module.parameters())
         try:
             with torch.no_grad():
-                self.module(self._normalized(torch.full((1, 3, side, side), 0.5, device=weight.device)))
+                self.module(self._normalized(torch.full((1, 3, side, side), 0.5, device=device)))
         finally:
             for handle in handles:
                 handle.remove()
@@ -149,7 +148,7 @@ class Network:
     def layer(self, name: str) -> Layer | None:
         """The layer of that path, alias, or number within the trunk; None when there is none."""
         path = self.aliases.get(name, name)
-        if path.isdigit() and self.trunk:
+        if path.isdecimal() and self.trunk:
             path = f"{self.trunk}.{path}"
         return next((each for each in self.layers if each.name == path), None)
 
@@ -166,8 +165,8 @@ class Network:
 
     def class_index(self, name: str) -> int | None:
         """The class of that name (any case, spaces or underscores) or number; None when there is none."""
-        if name.isdigit():
-            return int(name) if int(name) < len(self.labels) else None
+        if name.isdecimal():
+            return int(name) if len(name) < 10 and int(name) < len(self.labels) else None
         plain = _plain(name)
         exact = [at for at, label in enumerate(self.labels) if _plain(label.split(",")[0]) == plain]
         if not exact:

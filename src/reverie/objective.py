@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import torch
 from torch import Tensor
 
 from reverie.network import Activations
@@ -110,6 +111,8 @@ def layer(name: str, focus: float = 0.0) -> Objective:
         a = activations[name].detach()
         mean = a.clamp_min(0).flatten(2).mean(2) if a.ndim == 4 else a.clamp_min(0)
         weight = (mean / mean.mean(1, keepdim=True).clamp_min(1e-12)).pow(focus)
+        # A layer that is nowhere positive has no favorites.
+        weight = torch.where(mean.sum(1, keepdim=True) > 0, weight, torch.ones_like(weight))
         weight = (weight / weight.mean(1, keepdim=True).clamp_min(1e-12)).view(
             *weight.shape, *(1,) * (a.ndim - 2)
         )

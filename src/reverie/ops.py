@@ -25,6 +25,9 @@ def resize(image: Tensor, size: Size) -> Tensor:
     """
     if tuple(image.shape[-2:]) == tuple(size):
         return image
+    if size[1] == 1 < size[0]:
+        # torch 2.13's antialiased kernel reads wrong rows where the result is one pixel wide.
+        return resize(image.mT, (size[1], size[0])).mT
     return F.interpolate(image, size, mode="bicubic", antialias=True, align_corners=False)
 
 
@@ -113,7 +116,8 @@ def cloud(size: Size, generator: torch.Generator, detail: int = 192) -> Tensor:
     picture of one seed share their forms.
     """
     scale = detail / min(size)
-    h, w = (max(2, math.ceil(side * scale)) for side in size)
+    # Ribbons are capped: 1x5000 must not ask for a grid of a million columns.
+    h, w = (min(max(2, math.ceil(side * scale)), 32 * detail) for side in size)
     frequency = torch.hypot(torch.fft.fftfreq(h)[:, None], torch.fft.rfftfreq(w)[None])
     frequency[0, 0] = math.inf
     white = torch.fft.rfft2(torch.randn(1, 3, h, w, generator=generator))

@@ -21,7 +21,7 @@ def _octaves(value: object) -> object:
     text = str(value).strip().lower()
     if text == "auto":
         return text
-    if not text.isdigit() or not 1 <= int(text) <= 64:
+    if not text.isdecimal() or len(text) > 2 or not 1 <= int(text) <= 64:
         raise ValueError(f"must be 'auto' or a whole number from 1 to 64, not {value!r}")
     return int(text)
 
@@ -30,7 +30,9 @@ def _size(value: object) -> object:
     """'800' is a long side; '800x600' (width x height) a shape; kept as text in that form."""
     text = str(value).strip().lower()
     parts = text.split("x")
-    if len(parts) > 2 or not all(part.isdigit() and 1 <= int(part) <= 100_000 for part in parts):
+    if len(parts) > 2 or not all(
+        part.isdecimal() and len(part) <= 6 and 1 <= int(part) <= 100_000 for part in parts
+    ):
         raise ValueError(f"must be a long side like 1024 or WIDTHxHEIGHT like 1920x1080, not {value!r}")
     return "x".join(str(int(part)) for part in parts)
 
@@ -53,7 +55,7 @@ class Recipe(_Settings):
         description="Number of sizes, coarse to fine, 1 to 64; 'auto' goes from --smallest up to the picture.",
     )
     octave_scale: float = Field(
-        1.5, gt=1, le=16, description="Ratio between neighboring octaves, above 1, at most 16."
+        1.5, ge=1.01, le=16, description="Ratio between neighboring octaves, 1.01 to 16."
     )
     smallest: int = Field(
         128, ge=16, le=4096, description="Short side of the coarsest octave of 'auto', in pixels, 16 to 4096."
@@ -189,7 +191,7 @@ def read(path: Path) -> dict[str, Any]:
         raise InputError(f"The recipe {path} cannot be read: {reason}.") from None
     try:
         values = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
-    except (json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"The recipe {path} is neither TOML nor JSON: {error}.") from None
     return dict(values)
 
@@ -198,6 +200,6 @@ def number(text: str) -> Any:
     """The value of ``--set name=text``: JSON where it is (numbers, true), else the text itself."""
     try:
         value = json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return text
     return text if isinstance(value, float) and not math.isfinite(value) else value

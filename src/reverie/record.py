@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from reverie.errors import InputError
 from reverie.recipe import Recipe
@@ -61,7 +61,7 @@ def parse(text: str | None, path: Path) -> Record:
                 f"The record in {path} was written by a newer Reverie; update Reverie to replay it."
             )
         return Record.model_validate(values)
-    except (json.JSONDecodeError, ValidationError):
+    except (ValueError, RecursionError):  # pydantic's ValidationError is a ValueError
         raise InputError(f"The record in {path} cannot be read; it was damaged or edited.") from None
 
 

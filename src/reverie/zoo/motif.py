@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from reverie.network import Network
-from reverie.zoo.weights import State, labels
+from reverie.zoo.weights import State, classes, labels
 
 MEAN = (0.5, 0.5, 0.5)
 STD = (0.25, 0.25, 0.25)
@@ -42,14 +42,13 @@ class MotifNet(nn.Module):
 
 def motif(state: State | None) -> Network:
     """The built-in network; its class names travel in the weights file."""
-    names = labels(state, ())
-    head = state.tensors.get("logits.weight") if state else None
+    count = classes("motif", state, "logits.weight", 40)
     return Network(
         "motif",
-        MotifNet(head.shape[0] if head is not None else 40),
+        MotifNet(count),
         MEAN,
         STD,
-        labels=names,
+        labels=labels(state, count),
         logits="logits",
         objective="eye|owl|peacock|rose|nautilus|cat|butterfly|castle",
         by_place=True,

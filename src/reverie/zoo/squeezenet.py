@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from reverie.network import Network
-from reverie.zoo.weights import State
+from reverie.zoo.weights import State, classes
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -36,7 +36,7 @@ class Fire(nn.Module):
 class SqueezeNet(nn.Module):
     """``plan`` lists fire modules as (squeeze, expand) and "pool" in order, after the first convolution."""
 
-    def __init__(self, width: int, kernel: int, plan: list[tuple[int, int] | str], classes: int) -> None:
+    def __init__(self, width: int, kernel: int, plan: list[tuple[int, int] | str], count: int) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.Conv2d(3, width, kernel, stride=2), nn.ReLU()]
         for step in plan:
@@ -47,7 +47,7 @@ class SqueezeNet(nn.Module):
                 width = 2 * step[1]
         self.features = nn.Sequential(*layers)
         self.classifier = nn.Sequential(
-            nn.Dropout(), nn.Conv2d(width, classes, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1)
+            nn.Dropout(), nn.Conv2d(width, count, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -82,16 +82,15 @@ def squeezenet1_1(state: State | None) -> Network:
 def _network(
     name: str, width: int, kernel: int, plan: list[tuple[int, int] | str], state: State | None
 ) -> Network:
-    head = state.tensors.get("classifier.1.weight") if state else None
-    classes = head.shape[0] if head is not None else 1000
-    module = SqueezeNet(width, kernel, plan, classes)
+    count = classes(name, state, "classifier.1.weight", 1000)
+    module = SqueezeNet(width, kernel, plan, count)
     fires = [at for at, layer in enumerate(module.features) if isinstance(layer, Fire)]
     return Network(
         name,
         module,
         IMAGENET_MEAN,
         IMAGENET_STD,
-        labels=imagenet() if classes == 1000 else (),
+        labels=imagenet() if count == 1000 else (),
         logits="classifier.1",
         trunk="features",
         objective=f"features.{fires[4]}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import pickle
 from collections.abc import Mapping
@@ -10,8 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 
 from reverie.errors import InputError
@@ -40,9 +42,9 @@ def read(path: Path) -> State:
     except OSError as error:
         raise InputError(f"The weights file {path} cannot be read: {error.strerror}.") from None
     if content[8:9] == b"{":
-        tensors, about = _safetensors(path)
+        tensors, about = _safetensors(path, content)
     elif content[:4] == b"PK\x03\x04" or content[:1] == b"\x80":
-        tensors, about = _pytorch(path), {}
+        tensors, about = _pytorch(path, content), {}
     else:
         raise InputError(f"{path} is no weights file; give one in safetensors or PyTorch format.")
     return State(
@@ -53,17 +55,19 @@ def read(path: Path) -> State:
     )
 
 
-def _safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _safetensors(path: Path, content: bytes) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
-        with safe_open(path, "pt") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, file.metadata() or {}  # noqa: SIM118
+        tensors = safetensors.torch.load(content)
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        return tensors, header.get("__metadata__", {})
     except (SafetensorError, ValueError, OverflowError):
         raise InputError(f"The weights file {path} is damaged or cut short; fetch it again.") from None
 
 
-def _pytorch(path: Path) -> dict[str, Tensor]:
+def _pytorch(path: Path, content: bytes) -> dict[str, Tensor]:
     try:
-        loaded: Any = torch.load(path, map_location="cpu", weights_only=True)
+        # From memory: given a path, torch would go by its suffix.
+        loaded: Any = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "weights_only" in str(error) or "Weights only" in str(error) or "GLOBAL" in str(error):
             raise InputError(
@@ -96,6 +100,26 @@ def filled(network: Network, state: State) -> Network:
     return network
 
 
-def labels(state: State | None, fallback: tuple[str, ...]) -> tuple[str, ...]:
-    """The class names that a file of ours carries, else the fallback."""
-    return tuple(json.loads(state.about["labels"])) if state and "labels" in state.about else fallback
+def classes(name: str, state: State | None, key: str, fallback: int) -> int:
+    """How many classes the head of a file has; :class:`InputError` when it has none of that name."""
+    if state is None:
+        return fallback
+    head = state.tensors.get(key)
+    if head is None or head.ndim != 4 or not head.numel():
+        raise InputError(
+            f"The weights in {state.path} belong to another network than {name} (no tensor {key} that fits)."
+        )
+    return int(head.shape[0])
+
+
+def labels(state: State | None, count: int) -> tuple[str, ...]:
+    """The class names that a file of ours carries, ``count`` of them; none when it carries none."""
+    if state is None or "labels" not in state.about:
+        return ()
+    try:
+        names = json.loads(state.about["labels"])
+    except ValueError:
+        names = None
+    if not isinstance(names, list) or len(names) != count or not all(isinstance(each, str) for each in names):
+        raise InputError(f"The class names in {state.path} do not fit its weights; fetch it again.")
+    return tuple(names)

@@ -50,7 +50,7 @@ def motif(state: State | None) -> Network:
         STD,
         labels=labels(state, count),
         logits="logits",
-        objective="eye|owl|peacock|rose|nautilus|cat|butterfly|castle",
+        objective="rose + owl + nautilus",
         by_place=True,
         smallest=64,
     )

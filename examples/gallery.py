@@ -12,10 +12,10 @@ SKY = HERE / "sky.jpg"
 
 PICTURES: dict[str, tuple[Path | None, dict[str, object]]] = {
     "sky-default": (SKY, {}),
-    "sky-owls": (SKY, {"preset": "owls"}),
-    "sky-peacock": (SKY, {"preset": "peacock"}),
-    "sky-cathedral": (SKY, {"preset": "cathedral"}),
-    "sky-reef": (SKY, {"preset": "reef"}),
+    "sky-garden": (SKY, {"preset": "garden"}),
+    "sky-opal": (SKY, {"preset": "opal"}),
+    "sky-butterflies": (SKY, {"preset": "butterflies"}),
+    "sky-shells": (SKY, {"preset": "shells"}),
     "noise-default": (None, {"size": "1024x576"}),
 }
 

@@ -97,7 +97,7 @@ def test_several_sources_go_to_a_folder_and_a_bad_one_costs_only_itself(photo, t
 
 def test_json_prints_a_line_per_frame_and_one_for_the_result(photo, tmp_path, capsys):
     target = tmp_path / "o.png"
-    assert main(["dream", str(photo), "-o", str(target), "--json", *QUICK, "--steps", "2", "--octaves", "2"]) == 0
+    assert main(["dream", str(photo), "-o", str(target), "--json", "--size", "60", "--steps", "2"]) == 0
     out, err = capsys.readouterr()
     lines = [json.loads(line) for line in out.splitlines()]
     frames, last = lines[:-1], lines[-1]

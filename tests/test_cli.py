@@ -107,6 +107,19 @@ def test_json_prints_a_line_per_frame_and_one_for_the_result(photo, tmp_path, ca
     assert err == ""
 
 
+def test_a_terminal_sees_one_bar_with_octave_step_and_score(photo, tmp_path):
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "reverie", "dream", "photo.jpg", "-o", "x.png", *QUICK]
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    subprocess.run(command, cwd=tmp_path, stdout=theirs, stderr=theirs, env=environment, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert "octave 1/1" in shown
+    assert "step 1/1" in shown
+    assert "wrote x.png" in shown
+
+
 def test_no_bar_without_a_terminal_and_nothing_when_quiet(photo, tmp_path, capsys):
     main(["dream", str(photo), "-o", str(tmp_path / "q.png"), "--quiet", *QUICK])
     assert capsys.readouterr() == ("", "")

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 from reverie import recipe as recipes
 from reverie.cli.options import RECIPE, RUN, RecipeOptions, RunOptions, given
 from reverie.cli.output import beside, free, line, say, targets, watching
-from reverie.errors import InputError, ReverieError, UsageError
+from reverie.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from reverie.api import Job
@@ -132,17 +132,12 @@ def _one(
     if target is not None and not target.is_dir():
         image.check_writable(target, overwrite)
     job = api.job(source, recipe=recipe, preview=preview, **run)
-    name = beside(source, recipe.network, recipe.objective or preset_word(job))
+    name = beside(source, recipe.network, recipe.objective or job.plan.network.objective)
     if target is None or target.is_dir():
         name = target / name.name if target is not None else name
         target = name if overwrite else free(name)
         image.check_writable(target, overwrite)
     _run(job, source, target, overwrite, quiet, json, no_metadata)
-
-
-def preset_word(job: Job) -> str:
-    """The default objective's text, for a file name."""
-    return job.plan.network.objective
 
 
 def _run(
@@ -151,7 +146,7 @@ def _run(
     for note in job.notes:
         say(note, quiet)
     frame = None
-    with watching(Path(source).name if source else NOISE, source, json, quiet) as listen:
+    with watching(source, job.plan, json, quiet) as listen:
         for frame in job.frames():
             listen(frame)
     assert frame is not None
@@ -205,6 +200,3 @@ def replay(
     job = api.replay(file, source=source, changes=values, **run)
     _run(job, str(file), target, overwrite, quiet, json, no_metadata)
     return 0
-
-
-__all__ = ["ReverieError", "dream", "replay"]

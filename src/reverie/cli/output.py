@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from reverie.errors import OutputError
 
 if TYPE_CHECKING:
     from reverie.loop import Frame
+    from reverie.plan import Plan
 
 Listener = Callable[["Frame"], None]
 
@@ -67,8 +68,8 @@ def targets(sources: list[str | None], out: Path | None) -> list[Path | None]:
 
 
 @contextmanager
-def watching(title: str, source: str | None, as_json: bool, quiet: bool) -> Iterator[Listener]:
-    """What listens to the frames: a JSON line each, one progress bar, or nothing."""
+def watching(source: str | None, plan: Plan, as_json: bool, quiet: bool) -> Iterator[Listener]:
+    """What listens to the frames of ``plan``: a JSON line each, one progress bar, or nothing."""
     if as_json:
         yield lambda frame: line(
             source=source,
@@ -90,20 +91,22 @@ def watching(title: str, source: str | None, as_json: bool, quiet: bool) -> Iter
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("octave {task.fields[octave]}  score {task.fields[score]}"),
+        TextColumn("octave {task.fields[octave]}  step {task.fields[step]}  score {task.fields[score]}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(title, total=None, octave="-", score="-")
+        # Steps of a large octave take longer, so time left is told in pixels, not in steps.
+        pixels = [octave.size[0] * octave.size[1] for octave in plan.octaves]
+        work = sum(each * octave.steps for each, octave in zip(pixels, plan.octaves, strict=True))
+        title = "noise" if source is None else Path(source).name
+        task = progress.add_task(title, total=work, octave="-", step="-", score="-")
 
         def listen(frame: Frame) -> None:
-            # Steps of a large octave take longer, so time left is told in pixels computed.
             progress.update(
                 task,
-                completed=frame.index + 1,
-                total=frame.total,
+                advance=pixels[frame.octave],
                 octave=f"{frame.octave + 1}/{frame.octaves}",
+                step=f"{frame.index + 1}/{frame.total}",
                 score=f"{frame.score.mean().item():.3g}",
             )
 

@@ -93,7 +93,7 @@ def _network(
         labels=imagenet() if count == 1000 else (),
         logits="classifier.1",
         trunk="features",
-        objective=f"features.{fires[4]}",
+        objective=f"features.{fires[6]}",
         aliases={"conv1": "features.0"} | {f"fire{n}": f"features.{at}" for n, at in enumerate(fires, 2)},
         smallest=64,
     )

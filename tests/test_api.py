@@ -33,10 +33,10 @@ def test_a_path_becomes_a_picture_of_the_size_asked_for(photo):
     assert picture.numpy().dtype == np.uint8
 
 
-def test_arrays_tensors_and_pillow_images_dream_alike():
+def test_arrays_and_tensors_dream_alike():
     array = np.random.default_rng(0).integers(0, 256, (40, 48, 3), dtype=np.uint8)
     tensor = torch.from_numpy(array.astype(np.float32) / 255).permute(2, 0, 1)
-    sources = [array, tensor, tensor[None], array.astype(np.float32) / 255, Image.fromarray(array)]
+    sources = [array, tensor, tensor[None], array.astype(np.float32) / 255]
     results = [reverie.dream(source, objective="stage2", **QUICK).pixels for source in sources]
     for result in results[1:]:
         assert torch.equal(result, results[0])
@@ -167,3 +167,40 @@ def test_names_are_refused_before_the_source_is_read():
         reverie.dream("missing.jpg", objective="owll")
     with pytest.raises(InputError, match="does not exist"):
         reverie.dream("missing.jpg", objective="owl")
+
+
+def test_a_pillow_image_means_what_its_file_means(tmp_path):
+    turned = Image.effect_noise((64, 48), 80).convert("RGBA")
+    turned.putalpha(Image.linear_gradient("L").resize((64, 48)))
+    exif = turned.getexif()
+    exif[274] = 6
+    turned.save(tmp_path / "turned.png", exif=exif)
+    with Image.open(tmp_path / "turned.png") as picture:
+        seen = api.opened(picture)
+    expected = image.load(tmp_path / "turned.png")
+    assert seen.pixels.shape == (1, 3, 64, 48)
+    assert torch.equal(seen.pixels, expected.pixels)
+    assert torch.equal(seen.alpha, expected.alpha)
+
+
+def test_a_frame_on_the_way_can_be_kept_and_claims_no_record(tmp_path):
+    path = tmp_path / "a.png"
+    Image.effect_noise((96, 80), 80).convert("RGBA").save(path)
+    job = reverie.job(path, octaves=2, steps=1, precision="fp32")
+    first, last = [job.picture(frame) for frame in job.frames()]
+    saved = first.save(tmp_path / "half.png")
+    assert image.read_text(saved) is None
+    assert first.alpha.shape[-2:] == first.pixels.shape[-2:] != last.pixels.shape[-2:]
+    assert last.record is not None
+
+
+def test_a_recipe_may_be_a_mapping():
+    assert api.job(None, recipe={"steps": 3}, size="64").record.recipe.steps == 3
+
+
+def test_replay_finds_a_source_relative_to_the_output(photo, tmp_path, monkeypatch):
+    (tmp_path / "sub").mkdir()
+    monkeypatch.chdir(tmp_path / "sub")
+    reverie.dream("../photo.png", **QUICK).save("z.png")
+    monkeypatch.chdir(tmp_path)
+    assert reverie.replay("sub/z.png").record.asset("source").path == "../photo.png"

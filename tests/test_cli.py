@@ -95,6 +95,32 @@ def test_several_sources_go_to_a_folder_and_a_bad_one_costs_only_itself(photo, t
     assert "bad.png" in capsys.readouterr().err
 
 
+def test_namesakes_in_one_run_do_not_replace_each_other(photo, tmp_path):
+    (tmp_path / "out").mkdir()
+    for name in ("a.png", "a.jpg"):
+        Image.effect_noise((40, 32), 60).convert("RGB").save(tmp_path / name)
+    assert main(["dream", "a.png", "a.jpg", "--out", "out", "--overwrite", *QUICK]) == 0
+    assert len(list((tmp_path / "out").iterdir())) == 2
+
+
+def test_names_too_long_for_a_file_system_are_shortened_or_refused(photo, tmp_path, capsys):
+    long = photo.rename(photo.with_name("a" * 230 + ".jpg"))
+    assert main(["dream", str(long), "--quiet", *QUICK]) == 0
+    refused(capsys, 3, "dream", "a" * 300 + ".jpg")
+    refused(capsys, 5, "dream", long, "-o", "a" * 300 + ".png")
+
+
+def test_a_reader_that_leaves_early_is_told(photo, tmp_path):
+    command = [sys.executable, "-m", "reverie", "dream", "photo.jpg", "-o", "x.png", "--json", "--steps", "300"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        running.stdout.readline()
+        running.stdout.close()
+        said = running.stderr.read()
+    assert running.returncode == 5
+    assert "stdout was closed" in said
+    assert "Traceback" not in said
+
+
 def test_json_prints_a_line_per_frame_and_one_for_the_result(photo, tmp_path, capsys):
     target = tmp_path / "o.png"
     assert main(["dream", str(photo), "-o", str(target), "--json", "--size", "60", "--steps", "2"]) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -32,10 +33,11 @@ NOISE_SIZE = (640, 960)
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A finished dream: ``pixels`` [1, 3, H, W] in 0..1, sRGB, with alpha, profile and Record."""
+    """A finished dream: ``pixels`` [1, 3, H, W] in 0..1, sRGB, with alpha, profile and Record (None for
+    a frame on the way, which the Record would not replay)."""
 
     pixels: Tensor
-    record: Record
+    record: Record | None
     alpha: Tensor | None = None
     profile: bytes | None = None
 
@@ -49,7 +51,7 @@ class Picture:
             self.pixels,
             alpha=self.alpha,
             profile=self.profile,
-            text=self.record.text() if metadata else None,
+            text=self.record.text() if metadata and self.record else None,
             overwrite=overwrite,
         )
 
@@ -75,8 +77,11 @@ class Job:
     notes: tuple[str, ...] = ()
 
     def picture(self, frame: Frame) -> Picture:
-        """The frame as a picture (a copy), with the source's alpha and the Record."""
-        return Picture(frame.image.detach().float().cpu().clone(), self.record, self.alpha, self.profile)
+        """The frame as a picture (a copy), with the source's alpha and, for the last one, the Record."""
+        pixels = frame.image.detach().float().cpu().clone()
+        height, width = pixels.shape[-2:]
+        alpha = None if self.alpha is None else resize(self.alpha, (height, width)).clamp(0, 1)
+        return Picture(pixels, self.record if frame.last else None, alpha, self.profile)
 
     def frames(self) -> Iterator[Frame]:
         """Every step; closing the iterator stops the work."""
@@ -108,7 +113,7 @@ def job(
     source: Source = None,
     *,
     preset: str | None = None,
-    recipe: str | Path | Recipe | None = None,
+    recipe: str | Path | Recipe | Mapping[str, Any] | None = None,
     preview: bool = False,
     **options: Any,
 ) -> Job:
@@ -118,11 +123,15 @@ def job(
     return _job(source, merged(preset, recipe, values), run(run_values), preview)
 
 
-def merged(name: str | None, recipe: str | Path | Recipe | None, values: Mapping[str, Any]) -> Recipe:
+def merged(
+    name: str | None, recipe: str | Path | Recipe | Mapping[str, Any] | None, values: Mapping[str, Any]
+) -> Recipe:
     """Preset, then recipe, then single values: later ones win."""
     layers: list[dict[str, Any]] = [preset(name)] if name else []
     if isinstance(recipe, Recipe):
         layers.append(recipe.model_dump(exclude_unset=True))
+    elif isinstance(recipe, Mapping):
+        layers.append(dict(recipe))
     elif recipe is not None:
         layers.append(read(Path(recipe)))
     return Recipe.of(*layers, dict(values))
@@ -165,7 +174,7 @@ def replay(
 
 
 def _located(asset: Asset, output: Path, given: Source, remedy: str) -> Path:
-    recorded = [Path(asset.path), output.parent / Path(asset.path).name]
+    recorded = [Path(asset.path), output.parent / asset.path, output.parent / Path(asset.path).name]
     candidates = recorded if given is None else [Path(str(given))]
     there = [path for path in candidates if path.is_file()]
     for path in there:
@@ -243,7 +252,7 @@ def opened(source: Source, max_pixels: int = image.MAX_PIXELS) -> Photo:
     if isinstance(source, str | Path):
         return image.load(source, max_pixels)
     if isinstance(source, PillowImage.Image):
-        source = np.asarray(source.convert("RGB"))
+        return _from_pillow(source, max_pixels)
     if isinstance(source, np.ndarray):
         array = source.astype(np.float32) / (255 if source.dtype == np.uint8 else 1)
         if array.ndim != 3 or array.shape[2] != 3:
@@ -259,3 +268,12 @@ def opened(source: Source, max_pixels: int = image.MAX_PIXELS) -> Photo:
         raise InputError("The picture's values leave 0..1; scale them first.")
     digest = hashlib.sha256(pixels.contiguous().numpy().tobytes()).hexdigest()
     return Photo(pixels, None, None, digest, (), "")
+
+
+def _from_pillow(picture: PillowImage.Image, max_pixels: int) -> Photo:
+    """Through a file in a temporary folder, so that orientation, alpha and depth mean what they mean in files."""
+    kept = picture.convert("RGBA") if picture.mode in ("P", "PA", "La", "RGBa") else picture
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "picture.tif"
+        kept.save(path, exif=picture.getexif(), icc_profile=picture.info.get("icc_profile"))
+        return replace(image.load(path, max_pixels), name="")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -62,9 +63,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("interrupted; nothing half-written was left behind.")
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
+    except (BrokenPipeError, SystemExit):
+        # rich leaves by SystemExit when whoever read stdout has gone.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        say("stdout was closed before all was said; a dream under way was not written.")
+        return 5
     except Exception:
         traceback.print_exc()
         say("this is a bug of ours; please report it with the lines above.")

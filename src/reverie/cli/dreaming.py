@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -89,10 +90,10 @@ def dream(
     if wanted.objective:
         parse(wanted.objective)
     found = _sources([*sources, *(image or [])])
-    code = 0
+    code, written = 0, set[Path]()
     for source, target in zip(found, targets(found, out), strict=True):
         try:
-            _one(source, target, wanted, run, preview, overwrite, quiet, json, no_metadata)
+            _one(source, target, wanted, run, written, preview, overwrite, quiet, json, no_metadata)
         except InputError as error:
             if len(found) == 1:
                 raise
@@ -109,7 +110,7 @@ def _sources(names: list[str]) -> list[str | None]:
     for name in names or [NOISE]:
         if name == NOISE:
             found.append(None)
-        elif Path(name).is_dir():
+        elif os.path.isdir(name):
             found.extend(str(path) for path in listing(name))
         else:
             found.append(name)
@@ -121,6 +122,7 @@ def _one(
     target: Path | None,
     recipe: recipes.Recipe,
     run: dict[str, Any],
+    written: set[Path],
     preview: bool,
     overwrite: bool,
     quiet: bool,
@@ -129,14 +131,16 @@ def _one(
 ) -> None:
     from reverie import api, image
 
-    if target is not None and not target.is_dir():
+    if target is not None and not os.path.isdir(target):
         image.check_writable(target, overwrite)
     job = api.job(source, recipe=recipe, preview=preview, **run)
     name = beside(source, recipe.network, recipe.objective or job.plan.network.objective)
-    if target is None or target.is_dir():
+    if target is None or os.path.isdir(target):
         name = target / name.name if target is not None else name
-        target = name if overwrite else free(name)
+        # --overwrite is about what was there before, not about a namesake in the same run.
+        target = name if overwrite and name not in written else free(name)
         image.check_writable(target, overwrite)
+    written.add(target)
     _run(job, source, target, overwrite, quiet, json, no_metadata)
 
 
@@ -191,12 +195,11 @@ def replay(
     recipes.run(run)
     from reverie import api, image
 
+    job = api.replay(file, source=source, changes=values, **run)
     target = out
-    if target is None or target.is_dir():
-        name = f"{file.stem}-replay{file.suffix}"
-        target = (target or file.parent) / name
+    if target is None or os.path.isdir(target):
+        target = (target or file.parent) / f"{file.stem}-replay{file.suffix}"
         target = target if overwrite else free(target)
     image.check_writable(target, overwrite)
-    job = api.replay(file, source=source, changes=values, **run)
     _run(job, str(file), target, overwrite, quiet, json, no_metadata)
     return 0

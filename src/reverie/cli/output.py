@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -41,6 +42,8 @@ def slug(text: str) -> str:
 def beside(source: str | None, network: str, objective: str, suffix: str = ".png") -> Path:
     """The default result: beside its source, named by network and objective."""
     stem, folder = ("noise", Path()) if source is None else (Path(source).stem, Path(source).parent)
+    # File systems take 255 bytes: what is added must still fit behind the longest of names.
+    stem = stem.encode()[:120].decode(errors="ignore")
     return folder / f"{stem}-{slug(network)}-{slug(objective)}{suffix}"
 
 
@@ -60,7 +63,7 @@ def targets(sources: list[str | None], out: Path | None) -> list[Path | None]:
     """
     if out is None:
         return [None] * len(sources)
-    if out.is_dir():
+    if os.path.isdir(out):  # unlike Path.is_dir, calm about names too long for any file
         return [out] * len(sources)
     if len(sources) > 1:
         raise OutputError(f"{out} is no existing folder; {len(sources)} pictures need one.")

@@ -248,3 +248,12 @@ def test_a_step_goes_uphill(tiny: Network) -> None:
     before, g = gradient(tiny, WHOLE, param, NOTHING, generator(), balance=False)
     after, _ = gradient(tiny, WHOLE, ascend(param, Shaping()(g), 1e-3), NOTHING, generator(), balance=False)
     assert float(after) > float(before)
+
+
+def test_coarse_turns_down_what_lies_below_all_bands() -> None:
+    def lowest(coarse: float) -> float:
+        made = Shaping(bands=3, coarse=coarse)(raw(96, 96))[0].numpy()
+        return float(np.std(twins.split(made, 3)[-1]))
+
+    assert lowest(0.0) < 0.8 * lowest(0.4)
+    assert lowest(0.4) < 0.8 * lowest(1.0)

@@ -68,7 +68,8 @@ class Shaping:
     """How a raw gradient becomes a direction worth walking.
 
     ``bands``: Laplacian bands made equally strong (Mordvintsev 2015's Laplacian pyramid gradient
-    normalization), 0 for none; ``fine``: strength of the finest one; ``spread``: 0..1, how far
+    normalization), 0 for none; ``fine``: strength of the finest one; ``coarse``: strength of what
+    lies below all bands; ``spread``: 0..1, how far
     strong places are evened out with weak ones, each band within its own neighborhood, so that
     calm parts of a picture dream too; ``gray``: share, 0..1, that is spread evenly over the color
     channels.
@@ -78,6 +79,7 @@ class Shaping:
     fine: float = 1.0
     spread: float = 0.0
     gray: float = 0.0
+    coarse: float = 1.0
 
     def __call__(self, g: Tensor) -> Tensor:
         """The direction [B, 3, H, W], with mean |direction| = 1 for each picture."""
@@ -85,6 +87,7 @@ class Shaping:
             bands = [self._even(band) for band in split(g, self.bands)]
             if len(bands) > 1:
                 bands[0] = bands[0] * self.fine
+                bands[-1] = bands[-1] * self.coarse
             g = merge(bands)
         if self.gray:
             g = g + self.gray * (g.mean(1, keepdim=True) - g)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -70,6 +70,9 @@ def _octave(plan: Plan, octave: Octave, at: int, param: Param) -> Iterator[tuple
     least, still = plan.network.smallest, pad(plan.pad, plan.network.smallest, 16)
     classic = compose(still, jitter(octave.jitter))
     transform = wander(plan.pad, octave.jitter, least, 16) if plan.pad else classic
+    # Large forms belong to the first octave: later ones leave them alone, so a small picture tells
+    # what a large one of the same source will be.
+    shaping = replace(plan.shaping, coarse=1.0) if at == 0 else plan.shaping
     objective = plan.objective
     if objective.measures:
         with torch.no_grad():
@@ -77,5 +80,5 @@ def _octave(plan: Plan, octave: Octave, at: int, param: Param) -> Iterator[tuple
         objective = objective.measured(seen)
     for step in range(octave.steps):
         score, raw = gradient(plan.network, objective, param, transform, generator, plan.balance)
-        param = ascend(param, plan.shaping(raw), octave.step_size)
+        param = ascend(param, shaping(raw), octave.step_size)
         yield param, score, step

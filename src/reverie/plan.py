@@ -78,7 +78,7 @@ def prepare(
         octaves=tuple(
             Octave(each, recipe.steps, recipe.step_size, min(recipe.jitter, max(each) // 2)) for each in steps
         ),
-        shaping=Shaping(recipe.bands, recipe.fine, recipe.spread, recipe.gray),
+        shaping=Shaping(recipe.bands, recipe.fine, recipe.spread, recipe.gray, recipe.coarse),
         detail=recipe.detail,
         pad=recipe.pad,
         blend=recipe.blend,

@@ -84,6 +84,13 @@ class Recipe(_Settings):
     fine: float = Field(
         0.25, ge=0, le=4, description="Strength of the finest band against the others, 0 to 4."
     )
+    coarse: float = Field(
+        0.3,
+        ge=0,
+        le=4,
+        description="Strength of what lies below all bands, in every octave but the first, 0 to 4; low keeps the "
+        "large forms of the coarse octaves.",
+    )
     spread: float = Field(
         0.5, ge=0, le=1, description="How far strong and calm places of each band dream alike, 0 to 1."
     )

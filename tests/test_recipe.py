@@ -32,6 +32,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "seed": st.integers(0, 2**63 - 1),
     "bands": st.integers(0, 8),
     "fine": st.floats(0, 4),
+    "step_decay": st.floats(0.01, 4),
     "coarse": st.floats(0, 4),
     "spread": st.floats(0, 1),
     "gray": st.floats(0, 1),

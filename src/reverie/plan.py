@@ -76,7 +76,13 @@ def prepare(
         network=optimized(network, place, number_format),
         objective=resolve(network, recipe.objective or network.objective, recipe.focus),
         octaves=tuple(
-            Octave(each, recipe.steps, recipe.step_size, min(recipe.jitter, max(each) // 2)) for each in steps
+            Octave(
+                each,
+                recipe.steps,
+                recipe.step_size * recipe.step_decay**at,
+                min(recipe.jitter, max(each) // 2),
+            )
+            for at, each in enumerate(steps)
         ),
         shaping=Shaping(recipe.bands, recipe.fine, recipe.spread, recipe.gray, recipe.coarse),
         detail=recipe.detail,

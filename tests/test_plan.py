@@ -140,7 +140,8 @@ def test_a_network_without_classes_takes_layers_only() -> None:
 
 
 def test_a_recipe_becomes_plain_numbers(tiny: Network) -> None:
-    values: dict[str, Any] = {"octaves": 3, "octave_scale": 2, "steps": 5, "step_size": 0.02, "step_decay": 0.5, "jitter": 40}
+    values: dict[str, Any] = {"octaves": 3, "octave_scale": 2, "steps": 5, "step_size": 0.02, "jitter": 40}
+    values |= {"step_decay": 0.5}
     values |= {"bands": 4, "fine": 0.5, "coarse": 0.6, "spread": 0.2, "gray": 0.1, "pad": 7, "blend": 0.25, "seed": 9}
     values |= {"detail": "carry", "balance": "raw", "objective": "owl", "focus": 0}
     plan = prepare(tiny, Recipe.of(values), (100, 160))

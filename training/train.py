@@ -1,6 +1,6 @@
 """Train the built-in network: render, train, evaluate, export. ``make train``; see README.md here.
 
-The work folder keeps the renders and a checkpoint, so a killed run goes on where it was.
+The cache folder keeps the renders and a checkpoint, so a killed run goes on where it was.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from reverie.zoo.motif import MEAN, STD, MotifNet
 from training import scene
 from training.motifs import MOTIFS
 
-WORK = Path(__file__).parent / "work"
+CACHE = Path(__file__).parent / "cache"
 WEIGHTS = Path(__file__).parents[1] / "src" / "reverie" / "zoo" / "motif.safetensors"
 LABELS = [*MOTIFS, scene.NOTHING]
 
@@ -77,15 +77,15 @@ def _render_one(job: tuple[int, int, int, int]) -> np.ndarray:
 
 
 def rendered(settings: Settings) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Training and held-out renders uint8 [N, 3, S, S] with their labels [N]; cached in WORK."""
+    """Training and held-out renders uint8 [N, 3, S, S] with their labels [N]; cached in CACHE."""
     sources = sorted((Path(__file__).parent / "motifs").glob("*.py"))
     sources += [Path(__file__).parent / "canvas.py", Path(__file__).parent / "scene.py"]
     key = hashlib.sha256(b"".join(path.read_bytes() for path in sources))
     key.update(repr((settings.seed, settings.renders, settings.held_out, settings.rendered)).encode())
-    file = WORK / f"renders-{key.hexdigest()[:12]}.npy"
+    file = CACHE / f"renders-{key.hexdigest()[:12]}.npy"
     each = settings.renders + settings.held_out
     if not file.exists():
-        WORK.mkdir(exist_ok=True)
+        CACHE.mkdir(exist_ok=True)
         jobs = [
             (settings.seed, label, i, settings.rendered) for label in range(len(LABELS)) for i in range(each)
         ]
@@ -163,7 +163,7 @@ def schedule(settings: Settings) -> Iterator[tuple[int, float, float]]:
 
 
 def train(settings: Settings, name: str = "motif") -> MotifNet:
-    """Train from the newest checkpoint in WORK, or from nothing; returns the averaged network."""
+    """Train from the newest checkpoint in CACHE, or from nothing; returns the averaged network."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     pictures, labels, _, _ = rendered(settings)
     torch.manual_seed(settings.seed)
@@ -175,7 +175,7 @@ def train(settings: Settings, name: str = "motif") -> MotifNet:
         [{"params": deep, "weight_decay": settings.decay}, {"params": flat, "weight_decay": 0.0}],
         lr=settings.rate,
     )
-    file, first = WORK / f"{name}.checkpoint.pt", 0
+    file, first = CACHE / f"{name}.checkpoint.pt", 0
     if file.exists():
         state = torch.load(file, weights_only=True, map_location=device)
         if state["settings"] == json.dumps(asdict(settings)):

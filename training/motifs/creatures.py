@@ -269,32 +269,32 @@ def bird(rng: Generator, size: int) -> Layer:
 
 
 def fish(rng: Generator, size: int) -> Layer:
-    """A fish from the side: rows of scales, rayed fins, gill, lips, a big round eye."""
-    c, belly, kind = _Clay(rng, size), color(rng, (0.14,), (0.05, 0.5), (0.9, 1.0)), rng.integers(4)
-    main, second = color(rng, (0.06, 0.52, 0.14), (0.6, 1.0), (0.65, 1.0)), color(rng, (0.6, 0.97, 0.12))
-    (root, tip), tall = rng.permutation([main, second]), rng.uniform(0.42, 0.62)
-    n, mouth, freq, *fins = rng.uniform((3.5, 0.05, 9, *[0.8] * 4), (6.5, 0.11, 18, *[1.15] * 4))
-    x, y, s = c.x, c.y - rng.normal(0, 0.12) * (c.x * c.x - 0.3), np.clip((c.x + 0.92) / 1.45, 0, 1)
-    half = tall * s**0.6 * (1 - s) ** 0.9 * 2.0 + 0.1 * ramp(0.0, 0.4, x) + 1e-3
-
-    def fin(at: tuple[float, float], reach: float, angle: float, span: float, lift: float = 0.0) -> None:
-        for a in np.linspace(span, -span, 7):
-            shape = reach * (1 - 0.2 * (a / span) ** 2), reach * span * 0.19
-            c.feather(at, shape, angle + a, (root, tip), lift)
-    fin((0.38, 0), 0.55 * fins[0], 0, 0.7)
-    fin((-0.1, -tall * 0.4), tall * 0.5 + 0.32 * fins[1], -1.1, 0.8)
-    fin((0.1, tall * 0.4), tall * 0.5 + 0.2 * fins[2], 1.0, 0.6)
-    bow, face = np.clip(y / half, -1, 1), ramp(0.02, -0.02, np.hypot(x + 0.92, y * 0.9) - 0.45)
-    bars = (x, y * 1.5, x + y, x)[kind] * freq + (kind == 3) * canvas.noise(rng, size, 1.3) + y * y * 4 + n
-    skin = mix(mix(main, second, ramp(-0.15, 0.15, np.sin(bars))), belly, ramp(0.2, 1, bow))
-    skin, h = _scales(np.arcsin(bow) * n, x * n * 1.9, skin, skin * 0.2)
-    skin = mix(skin, mix(root, belly, ramp(-0.5, 1.0, bow)), face)
-    bulge = 0.15 + half * np.sqrt(1 - bow**2) * 0.9 + (1 - face) * h * 0.11 + 0.08 * face
+    """A goldfish, clownfish, angelfish or tang: rows of scales, rayed fins, gill, a big ringed eye."""
+    c, kind, n, dark = _Clay(rng, size), rng.integers(4), rng.uniform(2.4, 3.4), hsv(rng.random(), 0.6, 0.1)
+    hues, tall = (((0.05, 0.13), 0.54), ((0.06, 0.1), 0.5), ((0.14, 0.6), 0.68), ((0.58, 0.14), 0.58))[kind]
+    (main, second), pale = (color(rng, [h], (0.8, 1), (1, 1)) for h in hues), hsv(0.1, 0.2 * rng.random(), 1)
+    x, y, tall, along = c.x, c.y, tall * rng.uniform(0.93, 1.07), np.clip((c.x + 0.9) / 1.4, 0, 1)
+    half = tall * 1.85 * along**0.55 * (1 - along) ** 0.85 + 0.11 * ramp(0.0, 0.45, x) + 1e-3
+    def fin(at: tuple[float, float], reach: float, angle: float, span: float, fork: float, up: float) -> None:
+        r, a = polar(*turned(x - at[0], y - at[1], angle))
+        q, ray = r / reach / (1 - fork * np.cos(np.clip(a / span, -1, 1) * 1.57) ** 2), np.cos(a * 24)
+        tint = mix(mix(main, second, ramp(0.3, 0.7, q)), (pale, dark, dark, dark)[kind], ramp(0.82, 0.88, q))
+        d = np.maximum((q - 0.96 - 0.04 * ray) * reach, (np.abs(a) - span) * r)
+        c.put(d, tint * (0.65 + 0.35 * ray)[..., None], up + 0.03 * ray * q, 0.0, 0.5)
+    fin((0.38, 0), 0.55, 0, 0.85, 0.3, 0)
+    fin((0.0, -tall / 3), tall / 3 + 0.4, -1.08, 0.72, 0, 0)
+    fin((-0.1, tall / 3), tall / 3 + 0.4, 1.08, 0.72, 0, 0)
+    bow, gill = np.clip(y / half, -1, 1), np.hypot(x + 0.92, y * 0.9) - 0.47
+    band = np.abs(np.where(kind == 3, y + 0.1 - x * x / 2, (x + 0.58 + y * y / 6) % 0.4 - 0.2)) - 0.075
+    skin = mix(mix(main, pale, ramp(0.3, 1.1, bow) * 0.8), dark, ramp(0.04, 0.02, band) * (kind > 0))
+    skin = mix(skin, (main, pale, dark, dark)[kind], ramp(0.01, -0.01, band) * (kind > 0))
+    skin, h = _scales(np.arcsin(bow) * n, x * n * 1.9, skin, skin * 0.25)
+    skin = mix(mix(skin, mix(main, pale, ramp(-0.2, 1, bow)), gill < 0), dark, ramp(0.03, 0.01, np.abs(gill)))
+    bulge = 0.15 + half * np.sqrt(1 - bow**2) * 0.9 + np.where(gill < 0, 0.09, h * 0.13)
     c.put(np.maximum(np.abs(y) - half, np.maximum(x - 0.52, -0.93 - x)) * 0.75, skin, bulge, 0.0, 0.7)
-    for s in (1, -1):
-        c.ball((-0.87, 0.03 + s * mouth * 0.6), (0.09, mouth * 0.8), second, 0.15)
-    fin((-0.36, tall * 0.25), 0.42 * fins[3], 0.5, 0.5, tall + 0.15)
-    return _eyes(rng, c.shaded(tip), (-0.6, -tall * 0.2), tall * 0.34, (0.12, 0.5, 0.0), white=0.3)
+    fin((-0.3, tall * 0.22), 0.34, 0.45, 0.6, 0, tall + 0.15)
+    c.ball((-0.56, -tall * 0.2), (tall * 0.46, tall * 0.46), (pale, dark, second, second)[kind], tall * 0.8)
+    return _eyes(rng, c.shaded(main), (-0.56, -tall * 0.2), tall * 0.36, (0.12, 0.5, 0.0), white=0.3)
 
 
 def butterfly(rng: Generator, size: int) -> Layer:
@@ -350,29 +350,29 @@ def beetle(rng: Generator, size: int) -> Layer:
 
 
 def jellyfish(rng: Generator, size: int) -> Layer:
-    """A jellyfish: translucent ribbed bell with a frilled rim, ruffled arms, trailing tentacles."""
-    c, glow, rim, t = _Clay(rng, size), hsv(rng.random(), rng.uniform(0.3, 0.7), 1), -0.12, np.arange(25) / 24
-    main, second = (color(rng, h, (0.6, 1), (0.75, 1.0)) for h in ((0.85, 0.58, 0.5), (0.93, 0.7, 0.12)))
-    x, y, wide, tall, ribs = c.x, c.y, rng.uniform(0.7, 0.88), rng.uniform(0.6, 0.8), 2 * rng.integers(6, 12)
-    drift, ax, depth = rng.normal(0, 0.2), np.abs(x) / wide, np.clip((y - rim) / tall + 1, 0, 1)
-    for tint, count in ((main * 0.75, 7), ((second + glow) / 2, 6)):
-        c.cords([(px * (0.9 - 0.2 * t) + drift * t * t + 0.09 * t * np.sin(t * rng.uniform(5, 11) + px * 9),
-                  rim + rng.uniform(0.8, 1) * t) for px in np.linspace(-wide, wide, count)], 0.03, tint, 0.05)
-    for k in (-0.33, 0.27, -0.06):
-        phase, s = rng.uniform(0, 6), np.clip((y - rim) / rng.uniform(0.65, 0.95), 0, 1)
-        u = np.abs(x - k * wide - drift * s * s * 0.8 - 0.05 * np.sin(s * 9 + phase))
-        frill = np.sin(y * 38 + phase + 25 * u)
-        d = np.maximum(u - 0.15 * (1 - s) ** 0.6 * (1 + 0.25 * frill), rim - y) * 0.7 + 0.02 * (s == 1)
-        c.put(d, mix(second, glow, ramp(-0.03, 0.0, d)), 0.1 + 0.02 * frill, 0.12, 0.6)
-    m = np.arcsin(np.clip(x / (wide * np.sqrt(np.clip(depth * (2 - depth), 0.02, 1))), -1, 1))
-    rib, low = np.cos(m * ribs), rim + 0.1 * np.cos(ax * 1.5) + 0.045 * np.abs(np.sin(m * ribs / 2))
-    d = np.maximum(ellipse(x, y, 0, rim, wide, tall), y - low)
-    organ = np.exp(-18 * np.abs(np.hypot(ax - 0.26, (depth - 0.62) * 0.7) - 0.13))
-    shine = np.maximum(ramp(0.7, 1.0, np.sin(depth * 30) * rib), ramp(-0.1, 0.0, d))
-    bell = mix(main, second, ramp(0.2, 1.0, depth) * (0.55 + 0.45 * rib))
-    c.put(d, mix(bell, glow, np.maximum(organ, shine) * 0.7), 0.3 + 0.03 * (rib * depth + organ), 0.5, 0.5)
-    c.alpha *= np.where(d < 0, 0.75 + 0.25 * ramp(-0.2, 0.0, d), 0.95)
-    return c.shaded(glow, 0.4)
+    """A jellyfish alight in dark water: ribbed bell in bell, scalloped rim, frilled arms, tentacles."""
+    c, t, sway, glow = _Clay(rng, size), np.arange(25) / 24, rng.normal(0, 0.16), hsv(rng.random(), 0.1, 1)
+    main, second = (color(rng, h, (0.65, 1), (0.85, 1.0)) for h in ((0.85, 0.58, 0.5), (0.95, 0.7, 0.1)))
+    wide, tall, rim, ribs = rng.uniform((0.64, 0.6, -0.1, 7), (0.78, 0.74, 0.0, 11)).tolist()
+    x, y, e, deep = c.x, c.y, np.hypot(c.x / wide, (c.y - rim) / tall), hsv(rng.uniform(0.5, 0.8), 0.9, 0.15)
+    c.rgb += mix(deep, main, 0.75 * np.exp(-5 * np.clip(e - 0.9, 0, 3)))
+    c.alpha += ramp(1.0, 0.8, np.hypot(x, y)) * np.float32(rng.choice([0.0, 0.9, 1.0, 1.0]))
+    beads = mix(deep, second + 0.2, ramp(1.4, -0.1, y) * (0.65 + 0.35 * np.sin(y * 50)))
+    c.cords([(px * (0.92 - 0.2 * t) + sway * t * t + 0.08 * t * np.sin(t * rng.uniform(6, 10) + px * 9),
+              rim + rng.uniform(0.8, 1.0) * t) for px in np.linspace(-wide, wide, 11)], 0.028, beads, 0.0)
+    for k in (-0.36, 0.36, 0.0):
+        s, wave = np.clip((y - rim) / rng.uniform(0.75, 0.9), 0, 1), y * 32 + k * 9 + 2 * (x > k * wide)
+        u = x - k * wide * (1 - 0.4 * s) - sway * s * s - 0.05 * s * np.sin(s * 9 + k * 9)  # from its axis
+        q = np.abs(u) / (0.19 * (1 - s) ** 0.6 * (1 + 0.3 * np.sin(wave)) + 1e-3)
+        tint = mix(second * (0.55 - 0.45 * np.cos(wave - 4 * q))[..., None], glow, ramp(0.6, 0.9, q))
+        c.put(np.maximum((q - 1) * 0.1, np.maximum(rim - y, s * 5 - 4.9)), tint, 0.0)
+    m = np.arcsin(np.clip(x / wide / np.sqrt(1.001 - np.clip((rim - y) / tall, 0, 1) ** 2), -1, 1)) * ribs
+    d = np.maximum((e - 1) * tall, y - rim - 0.09 * np.cos(x / wide * 1.5) - 0.05 * np.abs(np.sin(m)))
+    inner, edge = e - 0.56 - 0.04 * np.abs(np.sin(m)), ramp(-0.3, 0.0, d)
+    bell = mix(main, second, np.maximum(ramp(0.2, 0.9, np.cos(m * 2)), inner < 0))
+    bell *= (0.3 + 0.4 * ramp(-0.9, 0.3, np.cos(m * 2)) + 0.5 * edge + 0.5 * ramp(0, -0.5, inner))[..., None]
+    c.put(d, mix(bell, glow, np.maximum(ramp(0.05, 0.01, np.abs(inner)), ramp(-0.06, -0.02, d))), 0.0)
+    return canvas.layer(np.clip(c.rgb, 0, 1), np.clip(c.alpha, 0, 1))
 
 
 def tentacle(rng: Generator, size: int) -> Layer:

@@ -307,29 +307,29 @@ def _wood(size: int, rows: Segments) -> tuple[Field, Field, Field]:
 
 
 def tree(rng: Generator, size: int) -> Layer:
-    """A broad tree: ridged trunk, forking branches, and clumps of leaves lit from one side."""
-    out, (x, _), beam = empty(size), grid(size), np.array(_sun(rng)[:2])
-    rows = _grown(rng, 4, rng.uniform(0.45, 0.75), rng.uniform(0.2, 0.28), 0.6)
-    cover, height, _ = _wood(size, rows)
+    """A tree: rooted trunk, forking branches, a crown of lit leaf balls, green, red or in bloom; or bare."""
+    out, (x, _), beam, kind = empty(size), grid(size), _sun(rng)[:2], rng.integers(9) // 2
+    rows = _grown(rng, 4, rng.uniform(0.4, 0.6), rng.uniform(0.26, 0.32), 0.62)
+    rows[:, :4] = (rows[:, :4] - (rows[0, 0], 0.85) * 2) * 0.85 + (0, 0.8) * 2  # it stands in the middle
+    roots = [(*rows[0, :2] - (0, 0.2), rows[0, 0] + side, 0.92, 0.1, 0) for side in (-0.3, -0.1, 0.1, 0.3)]
+    cover, height, _ = _wood(size, np.concatenate([rows, roots]))
     rough = noise(rng, size, 0.8) + np.sin(x * 90 + 2 * noise(rng, size, 1.5))
     diffuse, gloss = light(rng, height + 0.006 * rough, 1.3, 0.1)
-    brown, dark = color(rng, (0.07, 0.05), (0.3, 0.7)), color(rng, (0.33, 0.02), value=(0.2, 0.4))
-    _put(out, brown * diffuse[..., None] + gloss[..., None], cover)
-    bright = color(rng, (0.24, 0.2, 0.09, 0.93), (0.6, 0.95), (0.9, 1.0), iconic=0.85)
-    tips = rng.choice(rows[rows[:, 5] > 0.55, 2:4], int(rng.integers(26, 44)))
-    tips = tips[np.argsort(tips @ beam + rng.normal(0, 0.3, len(tips)))]  # lit clumps in front
-    big, each = np.zeros((size * 2, size * 2, 4), np.uint8), int(rng.integers(24, 34))
-    axes = [max(1, round(size * f)) for f in rng.uniform((0.028, 0.016), (0.048, 0.028))]
-    for tip in tips:
-        radius, a = rng.uniform(0.16, 0.27), rng.uniform(0, 6.3, each)
-        tip = np.clip(tip, [-0.9 + radius, -0.95 + radius], [0.9 - radius, 0.25])
-        n = np.stack([np.cos(a), np.sin(a)], -1) * np.sqrt(rng.uniform(0, 1, each))[:, None]
-        glow = n @ beam * 0.5 + 0.34 + 0.22 * float(tip @ beam) + rng.normal(0, 0.1, each)
-        order = np.argsort(glow)  # the lit leaves of a clump lie on top
-        tints = 255 * mix(dark, bright, np.clip(glow[order], 0, 1))
-        where = _pixels(tip + n[order] * radius * np.array([1.15, 0.85]), size) // 16
-        for p, tint in zip(where.tolist(), tints.tolist(), strict=True):
-            cv2.ellipse(big, p, axes, rng.uniform(0, 180), 0, 360, (*tint, 255), -1)
+    _put(out, color(rng, (0.07, 0.05), (0.3, 0.7), iconic=0.9) * diffuse[..., None] + gloss[..., None], cover)
+    hues = ((0.24, 0.3), (0.24, 0.3), (0.03, 0.09, 0.13), (0.93, 0.97, 0.8))[kind % 4]
+    bright, slim = color(rng, hues, (0.6, 0.95), (0.95, 1.0), 0.9), 3.6 if kind == 3 else 2.3
+    shades = np.stack([bright * _tinge(rng, 0.5) * 0.2, bright * 0.6, bright, bright * 0.5 + 0.5])
+    k, big, count = np.arange(39.5, 0, -1), np.zeros((size * 2, size * 2, 4), np.uint8), rng.integers(12, 17)
+    n = (np.stack([np.cos(k * GOLDEN), np.sin(k * GOLDEN)]) * np.sqrt(k / 40)).T  # outer leaves first
+    for f in np.arange(count if kind < 4 else 0)[::-1] + 0.5:  # the middle of the crown is nearest
+        a, r, radius = f * GOLDEN + rng.normal(0, 0.1), math.sqrt(f / count), rng.uniform(0.21, 0.27)
+        at = np.array([0.66 * r * math.cos(a), 0.36 * r * math.sin(a) - 0.36 + 0.25 * (r * math.cos(a)) ** 2])
+        ball, axes = int(radius * size * 18), (int(radius * size * 3.6), int(radius * size * slim))
+        cv2.circle(big, _pixels(at, size).tolist(), ball, (*(bright * 20).tolist(), 255), -1, cv2.LINE_AA, 4)
+        glow = n @ beam * 0.4 + at @ beam * 0.2 + 0.8 - 0.5 * k / 40 + rng.normal(0, 0.08, 40)
+        tints = 255 * np.stack([np.interp(glow, np.linspace(0, 1, 4), tone) for tone in shades.T], 1)
+        for p, tint, turn in zip(_pixels(at + n * radius, size), tints, np.degrees(k * GOLDEN), strict=True):
+            cv2.ellipse(big, p.tolist(), axes, turn % 360, 0, 360, (*tint.tolist(), 255), -1, cv2.LINE_AA, 4)
     crown = _small(big)
     return _done(out * (1 - crown[..., 3:]) + crown)
 

@@ -138,34 +138,32 @@ def pagoda(rng: Generator, size: int) -> Layer:
 
 
 def gear(rng: Generator, size: int) -> Layer:
-    """Clockwork: one to four toothed metal wheels with spokes, rims, hubs and screws."""
-    out, sun, start = empty(size), draw_sun(rng), rng.uniform(0, 2 * np.pi)
-    count = int(rng.choice([1, 2, 3, 4], p=[0.4, 0.2, 0.2, 0.2]))
-    for angle in start + np.arange(count) * (2 * np.pi / count):
-        big = 0.93 if count == 1 else rng.uniform(0.4, 0.62 if count > 2 else 0.54)
-        cx, cy = (0.94 - big) * np.cos(angle), (0.94 - big) * np.sin(angle)
+    """Clockwork: a wheel with grooved rim, spokes, screws, a jewel; alone or meshing with a smaller one."""
+    out, sun, turn, count = empty(size), draw_sun(rng), rng.uniform(0, 2 * np.pi), int(rng.integers(11, 18))
+    metal, trim, gem = draw_tints(rng, ((0.1, 0.13, 0.58), 0.4, 0.85), ((0.06,), 0.5, 0.6), ((1,), 0.8, 0.7))
+    counts = [count, int(count * rng.uniform(0.55, 0.85))][:1 + (rng.random() < 0.3)]
+    for k, teeth in enumerate(counts):
+        deep, hub, spokes = 2.3 / (teeth + 1.15), rng.uniform(0.3, 0.38), int(rng.integers(4, 8))
+        big = 1.9 / (2 * sum(counts) + 2.3) * (teeth + 1.15)  # together they fill the frame
+        cx, cy = ((2 * k - 1) * (0.95 - big) * np.array([np.cos(turn), np.sin(turn)])).tolist()
         box, x, y = window(size, cx - big, cy - big, cx + big, cy + big)
         r, a = polar((x - cx) / big, (y - cy) / big)
-        a, teeth, spokes = a + rng.uniform(0, 6.3), int(rng.integers(9, 26)), int(rng.integers(3, 9))
-        deep, hub = min(0.24, 2.4 / teeth), rng.uniform(0.2, 0.34)
-        rim = 1 - deep - rng.uniform(0.14, 0.24)
-        middle, curve = (rim + 1 - deep) / 2, rng.uniform(-0.9, 0.9) * (rng.random() < 0.3)
-        across = np.abs(((a + curve * r) * spokes / (2 * np.pi)) % 1 - 0.5) * (2 * np.pi / spokes) * r
-        spoke, screw = across - rng.uniform(0.06, 0.11) * (1.3 - 0.5 * r), np.hypot(across, r - middle) - 0.04
-        tooth = r - 1 + deep * (0.5 - 0.5 * np.clip(np.sin(a * teeth) * rng.uniform(1.5, 3.0), -1, 1))
-        body = np.maximum(tooth, np.minimum(spoke, np.minimum(r - hub, rim - r)))
-        metal, other = draw_tints(rng, ((0.11, 0.07, 0.58), 0.45, 0.75), ((0.04, 0.13), 0.5, 0.7))
-        height = dome(body, 0.06) + 0.035 * smoothstep(0.07, 0.03, np.abs(r - middle)) + dome(screw, 0.04)
-        height += 0.07 * smoothstep(hub * 0.75, hub * 0.6, r) - 0.05 * smoothstep(hub * 0.3, hub * 0.22, r)
-        part = np.maximum(smoothstep(hub * 0.7, hub * 0.64, r), smoothstep(0.01, -0.01, screw))
-        base = mix(mix(metal, other, part), INK, smoothstep(hub * 0.24, hub * 0.2, r) * 0.9)
-        sheen = 0.55 + 0.6 * np.abs(np.cos(a - np.arctan2(sun[1], sun[0]))) ** 5 + 0.12 * np.cos(5 * a + 1)
-        sheen *= (1 + 0.07 * np.sin(r * rng.uniform(90, 130))) * (0.5 + 0.5 * smoothstep(0.0, 0.05, -body))
-        rgb = mix(base, WHITE, np.clip(sheen - 0.8, 0, 1) * 0.5) * sheen[..., None]  # as if cut on a lathe
-        lay(out[box], 0.4 * smoothstep(0.12, -0.04, body) * out[box][..., 3], INK)  # it shades the others
-        back = rng.choice([0, 0, rim + 0.02])  # a plate behind the spokes
-        put(out[box], size, relief(metal * 0.3, -0.1 * r, sun, 0.2, 0.2, size), r - back)
-        put(out[box], size, relief(rgb, height * big, sun, 0.9, 0.5, size), body * big)
+        a, rim = a - turn - k * np.pi * (1 + 1 / teeth), 1 - deep - rng.uniform(0.2, 0.25)  # tooth meets gap
+        middle, off = (rim + 1 - deep) / 2, np.abs((a * spokes / (2 * np.pi)) % 1 - 0.5) / spokes * 6.28 * r
+        arm, screw = off - rng.uniform(0.07, 0.1) * (1.5 - 0.7 * r), np.hypot(off, r - middle) - 0.055
+        tooth = r - 1 + deep * (0.5 - 0.5 * np.clip(np.cos(a * teeth) * 2.2 + 0.1, -1, 1))
+        body = np.maximum(tooth, np.minimum(arm, np.minimum(r - hub, rim - r)))
+        inlay = np.maximum(smoothstep(0.085, 0.065, np.abs(r - middle)), smoothstep(0.84, 0.8, r / hub))
+        height = dome(body, 0.07) - 0.03 * inlay + dome(screw, 0.06) * 1.5 + dome(r - hub * 0.5, hub * 0.5)
+        sheen = 0.6 + 0.7 * np.abs(np.cos(a + turn - np.arctan2(sun[1], sun[0]))) ** 4 + 0.1 * np.sin(r * 95)
+        lines = np.minimum(np.abs(screw), np.abs(r / hub - 0.54) * 0.4)  # dark where a part is let in
+        sheen *= (0.3 + 0.7 * smoothstep(0.0, 0.045, -body)) * (0.2 + 0.8 * smoothstep(0.008, 0.024, lines))
+        base = mix(metal, trim, inlay * smoothstep(-0.01, 0.01, screw))
+        rgb = mix(base, WHITE, np.clip(sheen - 0.85, 0, 1) * 0.5) * sheen[..., None]  # as if cut on a lathe
+        rgb = relief(mix(rgb, gem, smoothstep(0.52, 0.48, r / hub)), height * big, sun, 0.9, 0.5, size)
+        put(out[box], size, metal * (0.24 + 0.1 * np.cos(r * 60))[..., None], (r - rim - 0.03) * big)
+        lay(out[box], 0.7 * smoothstep(0.14, -0.04, body) * out[box][..., 3], INK)  # it shades what is below
+        put(out[box], size, rgb, body * big)
     return finished(out)
 
 
@@ -267,36 +265,41 @@ def flame(rng: Generator, size: int) -> Layer:
 
 
 def arches(rng: Generator, size: int) -> Layer:
-    """Tiers of arches on shaded pillars, each opening on a further arch, down to a glow or to the dark."""
-    (_, x, y), sun = window(size), draw_sun(rng)
-    stone, band, deep = draw_tints(
-        rng, ((0.09, 0.05, 0.6), 0.3, 0.75), ((0.0, 0.6, 0.12), 0.65, 0.55), ((0.1, 0.55, 0.8), 0.55, 0.5))
-    half, tall = 1 / rng.uniform(1.4, 3.6), rng.uniform(2.1, 3.4)  # half a bay; a tier's height in half bays
-    px, py = x / half + rng.uniform(-1, 1), y / half + tall * (rng.random() + 20)
-    u, v = (px + 1) % 2 - 1, py % tall
-    reach, stripes, point = rng.uniform(0.6, 0.76), rng.integers(9, 20), rng.choice([0, 0, rng.random()])
-    spring, shift = 0.5 + np.sqrt(reach * (reach + 2 * point)), rng.uniform(-0.8, 0.8)
-    glow = 1.25 - np.hypot(u - shift * 0.3, (v - spring) * 0.7) * 1.5
-    rgb = ramp(glow, [deep * 0.25, deep, deep * 0.4 + 0.6])
-    for k in range(int(rng.integers(1, 4)), -1, -1):
-        uk, vk = (u - shift * k * 0.12) * 1.3**k, (v - spring) * 1.3**k
-        d = np.hypot(np.abs(uk) + point, np.minimum(vk, 0)) - (reach + point)
-        wedge = np.where(vk < 0, np.arctan2(-vk, np.abs(uk) + 1e-3) / np.pi, vk / 3) * stripes
-        joint, ring = smoothstep(0.48, 0.38, np.abs(wedge % 1 - 0.5)), smoothstep(0.26, 0.23, d)
-        height = half * (0.05 * ring + 0.08 * np.sqrt(np.clip(1 - ((d - 0.13) / 0.13) ** 2, 0, 1)) * joint)
-        base = mix(stone, band, np.floor(wedge) % 2) * (0.6 + 0.4 * joint)[..., None]
-        base = mix(stone * bricks(px * 1.5, py * 3), base, ring)
-        if k == 0:
-            bend = np.clip((1 - np.abs(u)) / (1 - reach), 0, 1)  # 0 in the middle of a pillar
-            cap = smoothstep(0.1, 0.07, np.abs(vk - 0.02)) + smoothstep(0.16, 0.13, tall - v)
-            cap = cap + smoothstep(0.2, 0.17, np.abs(v - 0.12)) * (0.7 + 0.3 * np.cos(px * 12.57))
-            bulge = np.sqrt(1 - bend**2)
-            flute = stone * ((0.8 + 0.2 * np.cos(np.arcsin(bend) * 9)) * (0.35 + 0.65 * bulge))[..., None]
-            base = mix(mix(base, flute, vk > 0), band * 0.5 + stone * 0.5, np.clip(cap, 0, 1))
-            height = np.where(vk > 0, half * 0.24 * bulge, height) + half * 0.12 * cap
-        wall = inside(-d * (half / 1.3**k), size)
-        front = relief(base * 0.85**k, height * wall, sun, 0.25, 0.3) * (1 - 0.17 * k) + deep * (0.1 * k)
-        rgb = mix(rgb * (0.4 + 0.6 * smoothstep(-0.02, -0.3, d))[..., None], front, wall)
+    """An arcade of striped horseshoe arches on columns, row behind row, over a tiled floor to a light."""
+    (_, x, y), sun, hang, wedges = window(size), draw_sun(rng), 0.3, int(rng.integers(6, 10)) / np.pi
+    stone, band, deep, lamp = draw_tints(rng, ((0.11, 0.14), 0.1, 0.85), ((0.0, 0.02, 0.6, 0.45), 0.7, 0.55),
+                                         ((0.62, 0.48, 0.0, 0.78), 0.6, 0.2), ((0.12, 0.1, 0.5), 0.35, 0.95))
+    half, gap, vx, vy, keen = rng.uniform((0.68, 0.4, -0.2, 0.1, -0.8), (0.95, 0.6, 0.2, 0.3, 0.4)).tolist()
+    foot, spring, point = (0.92 - vy) / half, (-0.12 - vy) / half, max(keen, 0.0)  # from the vanishing point
+    blaze = np.hypot(x - vx, (y - vy - spring * half * 0.35) * 0.8) / half
+    far = half * foot / np.maximum(y - vy, 0.02)  # how deep the floor lies; 1 at the first row of columns
+    tile = np.sin((x - vx) / half * far * (2 * np.pi)) * np.sin(far * 9) * smoothstep(7, 2, far) * 3 + 0.5
+    floor = mix(deep * 0.5, stone * 0.9, np.clip(tile, 0, 1)) + lamp * 0.5 * np.exp(-3.6 * blaze)[..., None]
+    rgb = mix(ramp(1 - 2.6 * blaze, [deep * 0.3, deep, lamp, WHITE, WHITE]), floor, smoothstep(4.2, 3.6, far))
+    for k in (3, 2, 1, 0):  # row by row, from afar: the arches, then their columns
+        scale, dim, air = half / (1 + gap * k), 1 - 0.12 * k, lamp * (0.05 * k)
+        top = vy + (spring - 0.66 - point) * half / (1 + gap * (k - 1)) if k else -1  # the rest is hidden
+        box, x, y = window(size, -1, top, 1, vy + (spring + hang) * scale)
+        u, v = (x - vx) / scale, (y - vy) / scale - spring
+        bay, across = (u + 1) % 2 - 1, u % 2 - 1  # from the middle of an arch; from the axis of a column
+        d = np.hypot(np.abs(bay) + point, v) - 0.66 - point
+        back = np.hypot(np.abs(bay) / 0.9 + point, (v + 0.1 * spring) / 0.9) - 0.66 - point  # its far edge
+        turn, cover = np.arctan2(bay, -v) * wedges + 0.5, inside(-np.minimum(d, hang - v) * scale, size)
+        joint, base = smoothstep(0.5, 0.4, np.abs(turn % 1 - 0.5)), mix(stone, band, np.floor(turn) % 2)
+        ring, roll, rose = smoothstep(0.27, 0.25, d), abs(d - 0.295) / 0.04, np.hypot(across, v + 0.9)
+        lace = np.where(rose < 0.3, np.cos(rose * 42), np.cos(u * 21) * np.cos(v * 21))
+        wall = mix(mix(deep, lamp * 0.8, smoothstep(0.2, 0.6, lace)), lamp, smoothstep(1.1, 0.8, roll))
+        wall = mix(wall, base * (0.35 + 0.65 * joint * smoothstep(0.0, 0.04, d))[..., None], ring)
+        height = 0.06 * joint * ring + 0.03 * np.sqrt(np.clip(1 - roll**2, 0, 1)) + 0.02 * lace * (d > 0.3)
+        view = mix(rgb[box], base * 0.42 + air, inside(np.maximum(-back, v - hang) * scale, size))
+        view *= (0.4 + 0.6 * smoothstep(0.0, -0.25, d))[..., None]  # what lies behind is in the arch's shadow
+        rgb[box] = mix(view, relief(wall, height * scale, sun, 0.35, size=size) * dim + air, cover)
+        box, x, y = window(size, -1, vy + (spring + hang) * scale, 1, vy + foot * scale)
+        across, v = ((x - vx) / scale) % 2 - 1, (y - vy) / scale - spring
+        girth = 0.15 + 0.2 * smoothstep(0.58, 0.32, v) + 0.1 * smoothstep(0.16, 0.1, foot - spring - v)
+        shaft = mix(deep * 0.7 + stone * 0.3, lamp, smoothstep(0.16, 0.2, girth))
+        solid = np.maximum(np.maximum(np.abs(across) - girth, hang - v), v + spring - foot) * scale
+        rgb[box] = mix(rgb[box], rounded(shaft, across / girth, 2 * sun[0]) * dim + air, inside(solid, size))
     return layer(np.clip(rgb, 0, 1))
 
 

@@ -140,9 +140,30 @@ def test_a_shape_crops_and_a_long_side_scales():
 
 def test_a_preview_is_small_and_records_its_size():
     job = api.job(np.zeros((600, 1200, 3), np.uint8), preview=True)
-    assert job.plan.size == (240, 480)
-    assert job.record.recipe.size == "480x240"
+    assert job.plan.size == (180, 360)
+    assert job.record.recipe.size == "360x180"
     assert api.job(np.zeros((60, 120, 3), np.uint8), preview=True).plan.size == (60, 120)
+    assert api.job(np.zeros((600, 1200, 3), np.uint8), preview=True, octaves=3).plan.size == (240, 480)
+
+
+def test_a_preview_is_the_final_picture_at_an_early_octave():
+    array = np.random.default_rng(0).integers(0, 256, (360, 640, 3), dtype=np.uint8)
+    *_, small = api.job(array, preview=True, steps=1, objective="stage2").frames()
+    assert small.image.shape[-2:] == (270, 480)
+    large = next(
+        frame.image.clone()
+        for frame in api.job(array, steps=1, objective="stage2").frames()
+        if frame.image.shape == small.image.shape
+    )
+    assert torch.equal(large, small.image)
+
+
+def test_dreams_work_inside_a_callers_inference_mode():
+    array = np.full((40, 48, 3), 128, np.uint8)
+    outside = reverie.dream(array, **QUICK).pixels
+    with torch.inference_mode():
+        inside = reverie.dream(torch.full((3, 40, 48), 128 / 255), **QUICK).pixels
+    assert torch.equal(inside, outside)
 
 
 def test_alpha_survives(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -69,6 +70,12 @@ def test_the_default_name_lies_beside_the_source_and_never_overwrites(photo, cap
     assert "wrote" in capsys.readouterr().err
 
 
+def test_a_dream_that_changes_nothing_says_so(photo, capsys, monkeypatch):
+    monkeypatch.setattr("reverie.loop.ascend", lambda param, direction, step_size: param)  # as where no unit answers
+    assert main(["dream", str(photo), *QUICK]) == 0
+    assert "Nothing changed" in capsys.readouterr().err
+
+
 def test_another_seed_differs(photo, tmp_path):
     for seed in (0, 1):
         main(["dream", str(photo), "-o", str(tmp_path / f"{seed}.png"), "--seed", str(seed), *QUICK])
@@ -133,14 +140,23 @@ def test_json_prints_a_line_per_frame_and_one_for_the_result(photo, tmp_path, ca
     assert err == ""
 
 
+def read_all(terminal: int) -> str:
+    """What was shown on a pseudo-terminal until its other end was closed."""
+    parts = []
+    with contextlib.suppress(OSError):  # how Linux says that the other end is gone
+        while part := os.read(terminal, 65536):
+            parts.append(part)
+    os.close(terminal)
+    return b"".join(parts).decode()
+
+
 def test_a_terminal_sees_one_bar_with_octave_step_and_score(photo, tmp_path):
     ours, theirs = os.openpty()
     command = [sys.executable, "-m", "reverie", "dream", "photo.jpg", "-o", "x.png", *QUICK]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
-    subprocess.run(command, cwd=tmp_path, stdout=theirs, stderr=theirs, env=environment, check=True)
-    os.close(theirs)
-    shown = os.read(ours, 100_000).decode()
-    os.close(ours)
+    with subprocess.Popen(command, cwd=tmp_path, stdout=theirs, stderr=theirs, env=environment):
+        os.close(theirs)
+        shown = read_all(ours)
     assert "octave 1/1" in shown
     assert "step 1/1" in shown
     assert "wrote x.png" in shown

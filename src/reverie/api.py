@@ -20,15 +20,17 @@ from reverie.errors import InputError, UsageError
 from reverie.image import Photo
 from reverie.loop import Frame, render
 from reverie.network import Network
+from reverie.octave import sizes
 from reverie.ops import Size, cloud, cropped, fitted, resize
 from reverie.plan import Plan, prepare
-from reverie.recipe import PREVIEW_SIDE, Recipe, Run, preset, read, run
+from reverie.recipe import PREVIEW_SIDE, Recipe, Run, merged, run
 from reverie.record import Asset, Record
 
 Source = str | Path | np.ndarray[Any, Any] | Tensor | PillowImage.Image | None
 
 NATIVE_LIMIT = 2048  # pixels of the long side that a source keeps unasked
 NOISE_SIZE = (640, 960)
+NOISE_SIDE = 192  # pixels of the short side of what a dream from noise starts at
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +85,12 @@ class Job:
         alpha = None if self.alpha is None else resize(self.alpha, (height, width)).clamp(0, 1)
         return Picture(pixels, self.record if frame.last else None, alpha, self.profile)
 
+    def unchanged(self, frame: Frame) -> bool:
+        """Whether nothing at all was dreamt: the objective has no gradient in this picture."""
+        image = frame.image.cpu()
+        height, width = image.shape[-2:]
+        return torch.equal(image, resize(self.source, (height, width)).clamp(0, 1))
+
     def frames(self) -> Iterator[Frame]:
         """Every step; closing the iterator stops the work."""
         return render(self.plan, self.source)
@@ -100,13 +108,15 @@ def dream(
 
     >>> dream("photo.jpg", objective="owl").save("out.png")  # doctest: +SKIP
     """
-    work = job(source, **options)
     last: Frame | None = None
-    for last in work.frames():
-        if on_frame is not None:
-            on_frame(last)
-    assert last is not None  # a plan has at least one step
-    return work.picture(last)
+    # A caller's inference mode would leave nothing to differentiate.
+    with torch.inference_mode(False):
+        work = job(source, **options)
+        for last in work.frames():
+            if on_frame is not None:
+                on_frame(last)
+        assert last is not None  # a plan has at least one step
+        return work.picture(last)
 
 
 def job(
@@ -121,20 +131,6 @@ def job(
     run_values = {name: value for name, value in options.items() if name in Run.model_fields}
     values = {name: value for name, value in options.items() if name not in Run.model_fields}
     return _job(source, merged(preset, recipe, values), run(run_values), preview)
-
-
-def merged(
-    name: str | None, recipe: str | Path | Recipe | Mapping[str, Any] | None, values: Mapping[str, Any]
-) -> Recipe:
-    """Preset, then recipe, then single values: later ones win."""
-    layers: list[dict[str, Any]] = [preset(name)] if name else []
-    if isinstance(recipe, Recipe):
-        layers.append(recipe.model_dump(exclude_unset=True))
-    elif isinstance(recipe, Mapping):
-        layers.append(dict(recipe))
-    elif recipe is not None:
-        layers.append(read(Path(recipe)))
-    return Recipe.of(*layers, dict(values))
 
 
 def replay(
@@ -193,7 +189,7 @@ def _located(asset: Asset, output: Path, given: Source, remedy: str) -> Path:
 def _job(source: Source, recipe: Recipe, options: Run, preview: bool) -> Job:
     if options.threads:
         torch.set_num_threads(options.threads)
-    network = zoo.load(recipe.network, options.weights)
+    network = zoo.load(recipe.network, options.weights, offline=options.offline)
     # Names are resolved against a token size first: a misspelt class must not cost a 60 MP decode.
     prepare(network, recipe, (64, 64), device="cpu")
     photo = None if source is None else opened(source, options.max_pixels)
@@ -225,7 +221,7 @@ def _assets(photo: Photo | None, network: Network, options: Run) -> tuple[Asset,
 
 
 def _sized(photo: Photo | None, recipe: Recipe, preview: bool) -> tuple[Tensor, Size, list[str]]:
-    """The source [1, 3, H, W] at the size the dream will have, that size, and what to tell the user."""
+    """The source [1, 3, H, W] in the dream's shape, the dream's size, and what to tell the user."""
     shape, notes = recipe.shape(), []
     native: Size = NOISE_SIZE if photo is None else (photo.pixels.shape[-2], photo.pixels.shape[-1])
     if isinstance(shape, int):
@@ -240,11 +236,27 @@ def _sized(photo: Photo | None, recipe: Recipe, preview: bool) -> tuple[Tensor, 
         )
     else:
         size = native
-    if preview and max(size) > PREVIEW_SIDE:
-        size = fitted(size, PREVIEW_SIDE)
+    if preview:
+        size = previewed(size, recipe)
     if photo is None:
-        return cloud(size, torch.Generator().manual_seed(recipe.seed % 2**63)), size, notes
-    return resize(cropped(photo.pixels, size), size).clamp(0, 1), size, notes
+        grid = (round(size[0] * NOISE_SIDE / min(size)), round(size[1] * NOISE_SIDE / min(size)))
+        return cloud(grid, torch.Generator().manual_seed(recipe.seed % 2**63)), size, notes
+    return cropped(photo.pixels, size), size, notes
+
+
+def previewed(size: Size, recipe: Recipe) -> Size:
+    """The size of a preview of a picture of ``size``: its largest octave within PREVIEW_SIDE.
+
+    A preview is then the final picture at that octave. Where no octave fits, all is scaled down.
+    """
+    if max(size) <= PREVIEW_SIDE:
+        return size
+    within = [
+        each
+        for each in sizes(size, recipe.octaves, recipe.octave_scale, recipe.smallest)
+        if PREVIEW_SIDE // 2 <= max(each) <= PREVIEW_SIDE
+    ]
+    return within[-1] if recipe.octaves == "auto" and within else fitted(size, PREVIEW_SIDE)
 
 
 def opened(source: Source, max_pixels: int = image.MAX_PIXELS) -> Photo:
@@ -260,7 +272,7 @@ def opened(source: Source, max_pixels: int = image.MAX_PIXELS) -> Photo:
         source = torch.from_numpy(array).permute(2, 0, 1)
     if not isinstance(source, Tensor):
         raise InputError(f"A {type(source).__name__} is no picture; give a path, an array or a tensor.")
-    pixels = source.detach().float().cpu()
+    pixels = source.detach().float().cpu().clone()
     pixels = pixels[None] if pixels.ndim == 3 else pixels
     if pixels.ndim != 4 or pixels.shape[:2] != (1, 3) or 0 in pixels.shape:
         raise InputError(f"A tensor of shape {tuple(source.shape)} is no picture; give [3, height, width].")

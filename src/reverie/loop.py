@@ -44,11 +44,12 @@ class Frame:
 def render(plan: Plan, source: Tensor, detail: Tensor | None = None) -> Iterator[Frame]:
     """Dream ``source`` [B, 3, H, W] in 0..1 and yield every step; the last frame is the picture.
 
-    ``source`` has the plan's size, or is brought to it. ``detail`` [B, 3, h, w], any range and size, is
+    ``source`` may have any size of that shape: every octave is made from it directly, so that a preview and its
+    final picture see the very same coarse octaves. ``detail`` [B, 3, h, w], any range and size, is
     added to the start: the dream of an earlier frame of a film. Closing the iterator cancels.
     DeepDream: Mordvintsev, Olah & Tyka 2015.
     """
-    source = resize(source.to(plan.device, torch.float32), plan.size).clamp(0, 1)
+    source = source.to(plan.device, torch.float32)
     dreamt: Tensor | None = None
     index = 0
     for at, octave in enumerate(plan.octaves):
@@ -57,7 +58,7 @@ def render(plan: Plan, source: Tensor, detail: Tensor | None = None) -> Iterator
         for param, score, step in _octave(plan, octave, at, Pixels(begun)):
             dreamt = param.image()
             done = index + 1 == plan.total
-            shown = dreamt.lerp(source, plan.blend) if done and plan.blend else dreamt
+            shown = dreamt.lerp(base, plan.blend) if done and plan.blend else dreamt
             yield Frame(shown, score, at, len(plan.octaves), step, octave.steps, index, plan.total)
             index += 1
         assert dreamt is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -58,7 +59,7 @@ class Recipe(_Settings):
         1.5, ge=1.01, le=16, description="Ratio between neighboring octaves, 1.01 to 16."
     )
     smallest: int = Field(
-        128, ge=16, le=4096, description="Short side of the coarsest octave of 'auto', in pixels, 16 to 4096."
+        120, ge=16, le=4096, description="Short side of the coarsest octave of 'auto', in pixels, 16 to 4096."
     )
     steps: int = Field(16, ge=1, le=10_000, description="Steps of ascent per octave, 1 to 10000.")
     step_size: float = Field(
@@ -153,13 +154,16 @@ class Run(_Settings):
         None, ge=1, le=1024, description="CPU threads, 1 to 1024; by default all cores."
     )
     weights: Path | None = Field(
-        None, description="Weights file for the network (.safetensors, .pth), told by content."
+        None,
+        description="Weights file for the network (.safetensors, .pth, .pth.tar, .caffemodel), told by content; "
+        "by default the network's own, fetched at first use.",
     )
+    offline: bool = Field(False, description="Never fetch weights; take those that are here.")
     max_pixels: int = Field(300_000_000, ge=1, description="Refuse sources with more pixels than this.")
 
 
 PREVIEW_SIDE = 480
-"""Long side of a preview. Its coarse octaves are those of the final picture, so it predicts it."""
+"""Longest side of a preview: the largest octave of the final picture that fits, so it predicts it."""
 
 
 def _validated(model: type[T], values: dict[str, Any]) -> T:
@@ -208,6 +212,20 @@ def read(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InputError(f"The recipe {path} is neither TOML nor JSON: {error}.") from None
     return dict(values)
+
+
+def merged(
+    name: str | None, recipe: str | Path | Recipe | Mapping[str, Any] | None, values: Mapping[str, Any]
+) -> Recipe:
+    """Preset, then recipe (itself, its fields, or its file), then single values: later ones win."""
+    layers: list[dict[str, Any]] = [preset(name)] if name else []
+    if isinstance(recipe, Recipe):
+        layers.append(recipe.model_dump(exclude_unset=True))
+    elif isinstance(recipe, Mapping):
+        layers.append(dict(recipe))
+    elif recipe is not None:
+        layers.append(read(Path(recipe)))
+    return Recipe.of(*layers, dict(values))
 
 
 def number(text: str) -> Any:

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from reverie import recipe as recipes
 from reverie.cli.options import RECIPE, RUN, RecipeOptions, RunOptions, given
 from reverie.cli.output import beside, free, line, say, targets, watching
+from reverie.cli.weights import watching_weights
 from reverie.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -37,7 +38,9 @@ ImageOption = Annotated[
 ]
 Preview = Annotated[
     bool,
-    Parameter(group=RUN, negative=(), help="Small and quick, at most 480 px: predicts the final picture."),
+    Parameter(
+        group=RUN, negative=(), help="Small and quick, at most 480 px: an early octave of the final picture."
+    ),
 ]
 Overwrite = Annotated[
     bool, Parameter(group=RUN, negative=(), show_default=False, help="Replace an existing result.")
@@ -78,10 +81,7 @@ def dream(
     """Dream pictures: put what the network sees into them."""
     values, run = given(recipe_options), given(run_options)
     recipes.run(run)
-    layers = [recipes.preset(preset)] if preset else []
-    if recipe is not None:
-        layers.append(recipes.read(recipe))
-    wanted = recipes.Recipe.of(*layers, values)
+    wanted = recipes.merged(preset, recipe, values)
     # Checked before torch is imported and before the first picture is read.
     from reverie.expression import parse
     from reverie.zoo import entry
@@ -133,7 +133,8 @@ def _one(
 
     if target is not None and not os.path.isdir(target):
         image.check_writable(target, overwrite)
-    job = api.job(source, recipe=recipe, preview=preview, **run)
+    with watching_weights(quiet or json):
+        job = api.job(source, recipe=recipe, preview=preview, **run)
     name = beside(source, recipe.network, recipe.objective or job.plan.network.objective)
     if target is None or os.path.isdir(target):
         name = target / name.name if target is not None else name
@@ -154,6 +155,8 @@ def _run(
         for frame in job.frames():
             listen(frame)
     assert frame is not None
+    if job.unchanged(frame):
+        say("Nothing changed: the objective does not answer to this picture; choose another.", quiet)
     written = job.picture(frame).save(target, overwrite=overwrite, metadata=not no_metadata)
     if json:
         line(source=source, out=str(written))
@@ -195,7 +198,8 @@ def replay(
     recipes.run(run)
     from reverie import api, image
 
-    job = api.replay(file, source=source, changes=values, **run)
+    with watching_weights(quiet or json):
+        job = api.replay(file, source=source, changes=values, **run)
     target = out
     if target is None or os.path.isdir(target):
         target = (target or file.parent) / f"{file.stem}-replay{file.suffix}"

@@ -24,7 +24,7 @@ def _plain(annotation: Any) -> Any:
     if get_origin(annotation) in (Union, UnionType):
         inner = [each for each in get_args(annotation) if each is not type(None)]
         return _plain(inner[0]) if len(inner) == 1 else str
-    if annotation in (int, float, Path) or get_origin(annotation) is Literal:
+    if annotation in (int, float, bool, Path) or get_origin(annotation) is Literal:
         return annotation
     return str
 

@@ -17,13 +17,14 @@ FLOORS = [
     ["recipe", "image", "network", "objective", "param", "transform"],
     ["ascent", "octave", "optimize"],
     ["plan", "loop", "record"],
-    ["zoo"],
+    ["zoo", "atlas"],
     ["api"],
     ["cli"],
 ]
 ORDER = [name for rooms in FLOORS for name in rooms]
 CORE = {name for rooms in FLOORS[:4] for name in rooms}
-HOME_OF = {"safetensors": {"zoo"}, "PIL": {"image", "api", "cli"}, "tifffile": {"image"}, "cyclopts": {"cli"},
+HOME_OF = {"safetensors": {"zoo"}, "pooch": {"zoo"}, "filelock": {"zoo"}, "google": {"zoo"}, "requests": {"zoo"},
+           "PIL": {"image", "atlas", "api", "cli"}, "tifffile": {"image"}, "cyclopts": {"cli"},
            "rich": {"cli"}, "pydantic": {"recipe", "record", "cli"}}
 
 

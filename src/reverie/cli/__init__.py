@@ -11,8 +11,9 @@ from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from reverie import __version__
-from reverie.cli import dreaming, inspecting
+from reverie.cli import dreaming, inspecting, sheets
 from reverie.cli.output import say
+from reverie.cli.weights import weights
 from reverie.errors import ReverieError
 
 EPILOGUE = (
@@ -34,10 +35,12 @@ def application() -> App:
     )
     app.command(dreaming.dream)
     app.command(dreaming.replay)
+    app.command(sheets.motifs)
     app.command(inspecting.networks)
     app.command(inspecting.layers)
     app.command(inspecting.presets)
     app.command(inspecting.doctor)
+    app.command(weights)
     return app
 
 

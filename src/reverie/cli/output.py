@@ -6,13 +6,14 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, track
+from rich.table import Table
 
 from reverie.errors import OutputError
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from reverie.plan import Plan
 
 Listener = Callable[["Frame"], None]
+T = TypeVar("T")
 
 
 def say(text: str, quiet: bool = False) -> None:
@@ -32,6 +34,19 @@ def say(text: str, quiet: bool = False) -> None:
 def line(**values: object) -> None:
     """One line for programs, on stdout."""
     print(json.dumps(values), flush=True)
+
+
+def table(columns: list[str], rows: list[list[str]]) -> None:
+    """A table for people; plain and unwrapped where stdout is no terminal."""
+    console = Console()
+    if not console.is_terminal:
+        for row in rows:
+            print("\t".join(row))
+        return
+    made = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    for row in rows:
+        made.add_row(*row)
+    console.print(made)
 
 
 def slug(text: str) -> str:
@@ -114,3 +129,10 @@ def watching(source: str | None, plan: Plan, as_json: bool, quiet: bool) -> Iter
             )
 
         yield listen
+
+
+def counting(items: Iterable[T], total: int, quiet: bool) -> Iterable[T]:
+    """``items`` with a bar on stderr over them, where that is a terminal."""
+    console = Console(stderr=True)
+    silent = quiet or not console.is_terminal
+    return track(items, "dreaming", total=total, console=console, transient=True, disable=silent)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import replace
 
 import pytest
 import torch
@@ -128,11 +129,11 @@ def test_a_double_image_can_be_given_to_a_float_network(tiny: Network) -> None:
 
 def test_layers_are_listed_in_the_order_of_the_forward_pass(tiny: Network) -> None:
     assert tiny.layers == (
-        Layer("conv1", (), "conv2d", 6, 1),
-        Layer("relu1", ("first",), "relu", 6, 1),
-        Layer("conv2", (), "conv2d", 8, 2),
-        Layer("relu2", ("mixed2",), "relu", 8, 2),
-        Layer("logits", (), "conv2d", 5, 2),
+        Layer("conv1", (), "conv2d", 6, 1, 3, ("image",)),
+        Layer("relu1", ("first",), "relu", 6, 1, 3, ("conv1",)),
+        Layer("conv2", (), "conv2d", 8, 2, 5, ("relu1",)),
+        Layer("relu2", ("mixed2",), "relu", 8, 2, 5, ("conv2",)),
+        Layer("logits", (), "conv2d", 5, 2, 5, ("relu2",)),
     )
     assert hooks(tiny.module) == 0
 
@@ -186,12 +187,31 @@ def test_an_unknown_layer_offers_the_nearest(tiny: Network) -> None:
         ("machine", 3),
         ("4", 4),
         ("5", None),
-        ("eye", None),
+        ("eye", 2),
+        ("liz", None),
+        ("n00000002", 1),
+        ("N00000002", 1),
         ("", None),
     ],
 )
-def test_a_class_is_found_by_name_synonym_and_number(tiny: Network, name: str, index: int | None) -> None:
-    assert tiny.class_index(name) == index
+def test_a_class_is_found_by_name_synonym_part_number_and_synset(
+    tiny: Network, name: str, index: int | None
+) -> None:
+    known = replace(tiny, synsets=("n00000001", "n00000002", "", "", ""))
+    assert known.class_index(name) == index
+
+
+def test_a_part_that_many_names_have_lists_some_of_them(tiny: Network) -> None:
+    many = replace(tiny, labels=tuple(f"{each} snake" for each in "abcdefgh"))
+    with pytest.raises(UsageError, match=r"say class:0 \(a snake\), class:1 .*class:5 \(f snake\) or one of 2 more"):
+        many.class_index("snake")
+    assert many.class_index("c_snake") == 2
+
+
+def test_a_misspelt_synset_offers_the_nearest_synset(tiny: Network) -> None:
+    known = replace(tiny, synsets=("n01729977", "n02123045", "", "", ""))
+    with pytest.raises(UnknownName, match="no class 'n01729978'; did you mean 'n01729977'"):
+        known.require_class("n01729978")
 
 
 def test_two_classes_of_one_name_are_told_apart_by_number(tiny: Network) -> None:

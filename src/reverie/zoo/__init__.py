@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reverie.errors import MissingError, UnknownName
+from reverie.errors import InputError, UnknownName
+from reverie.zoo.catalog import SIZES, Published, entries, places, published, synsets
+from reverie.zoo.fetch import Converter, Receipt, adopt, ensure, receipt
 
 if TYPE_CHECKING:
     from reverie.network import Network
+    from reverie.zoo.weights import State
+
+CAFFE_MEAN = (123.0, 117.0, 104.0)
+"""RGB mean of ImageNet in 0..255, as the Caffe models subtract it; the files themselves do not say."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,60 @@ NETWORKS: dict[str, Entry] = {
         "built in: owls, eyes, feathers, roses and more, trained on rendered motifs",
         bundled="motif.safetensors",
     ),
+    "alexnet": Entry(
+        "alexnet",
+        "alexnet",
+        "AlexNet (2014), 1000 ImageNet classes",
+        official="alexnet-owt-7be5be79.pth",
+    ),
+    "vgg16": Entry(
+        "vgg",
+        "vgg16",
+        "VGG 16, 1000 ImageNet classes",
+        official="vgg16-397923af.pth",
+    ),
+    "vgg19": Entry(
+        "vgg",
+        "vgg19",
+        "VGG 19, 1000 ImageNet classes",
+        official="vgg19-dcbb9e9d.pth",
+    ),
+    "googlenet": Entry(
+        "googlenet",
+        "googlenet",
+        "GoogLeNet with batch norm, 1000 ImageNet classes",
+        official="googlenet-1378be20.pth",
+    ),
+    "googlenet-bvlc": Entry(
+        "googlenet",
+        "googlenet_bvlc",
+        "Caffe's GoogLeNet, the network of the first deep dreams, 1000 ImageNet classes",
+        official="bvlc_googlenet.caffemodel",
+    ),
+    "inception_v1": Entry(
+        "inception_v1",
+        "inception_v1",
+        "TensorFlow's GoogLeNet of 2015 ('inception5h'), 1008 classes",
+        official="inception5h.pth",
+    ),
+    "inception_v3": Entry(
+        "inception_v3",
+        "inception_v3",
+        "Inception v3, 1000 ImageNet classes",
+        official="inception_v3_google-0cc3c7bd.pth",
+    ),
+    "resnet18": Entry(
+        "resnet",
+        "resnet18",
+        "ResNet 18, 1000 ImageNet classes",
+        official="resnet18-f37072fd.pth",
+    ),
+    "resnet50": Entry(
+        "resnet",
+        "resnet50",
+        "ResNet 50, 1000 ImageNet classes",
+        official="resnet50-11ad3fa6.pth",
+    ),
     "squeezenet1_0": Entry(
         "squeezenet",
         "squeezenet1_0",
@@ -47,39 +108,138 @@ NETWORKS: dict[str, Entry] = {
 
 
 def entry(name: str) -> Entry:
-    """The table's line; :class:`UnknownName` with the nearest good names."""
-    if name not in NETWORKS:
-        raise UnknownName("network", name, NETWORKS, "'reverie networks'")
-    return NETWORKS[name]
+    """The table's line for a network, or for one with other weights after an ``@``.
+
+    Raises :class:`UnknownName` with the nearest good names.
+    """
+    network, mark, _ = name.partition("@")
+    if network not in NETWORKS or (mark and name not in entries()):
+        known = [*NETWORKS, *(each for each in entries() if each.partition("@")[0] in NETWORKS)]
+        raise UnknownName("network", name, known, "'reverie networks'")
+    return NETWORKS[network]
 
 
 def architecture(name: str) -> Network:
     """The network with random weights: enough to list its layers."""
-    return _build(name, None)
+    from reverie.zoo.weights import State
 
-
-def load(name: str, weights: Path | str | None = None) -> Network:
-    """The network with its built-in weights, or with those of a file.
-
-    Raises :class:`UnknownName`, :class:`InputError` for a file that does not fit, and
-    :class:`MissingError` where no weights are at hand.
-    """
     line = entry(name)
-    file = Path(weights) if weights is not None else Path(__file__).parent / line.bundled
-    if weights is None and not line.bundled:
-        raise MissingError(
-            f"The network {name} has no weights here; give a file with --weights FILE "
-            f"(PyTorch's {line.official} fits)."
+    blank = State(Path(), {}, "", head=published(name).classes if "@" in name else 0)
+    return _described(name, _builder(line)(blank if blank.head else None), blank)
+
+
+def load(name: str, weights: Path | str | None = None, *, offline: bool = False) -> Network:
+    """The network with its built-in weights, those of a file, or its published ones.
+
+    The published ones are fetched into the cache at their first use, unless ``offline`` (or
+    REVERIE_OFFLINE) forbids it. Raises :class:`UnknownName`, :class:`InputError` for a file that does
+    not fit, and :class:`MissingError` where no weights are to be had.
+    """
+    from reverie.zoo.weights import read
+
+    line = entry(name)
+    if weights is not None or line.bundled:
+        state = read(Path(weights) if weights is not None else Path(__file__).parent / line.bundled)
+        return _network(name, state)
+    path = fetched(name, offline=offline)
+    known = receipt(name)
+    damaged = InputError(
+        f"The weights of {name} in the cache are damaged; 'reverie weights fetch {name}' brings them again."
+    )
+    try:
+        state = read(path)
+    except InputError:
+        raise damaged from None
+    if known is None or state.sha256 != known.sha256:
+        raise damaged
+    # A Record names the file as published: our converted copy is nobody's business.
+    return replace(_network(name, state), sha256=known.source)
+
+
+def fetched(name: str, *, offline: bool = False, check: bool = False, again: bool = False) -> Path:
+    """Where the published weights of that name lie in the cache, fetched unless they are there.
+
+    ``check`` hashes what is there and replaces it when it is damaged; ``again`` replaces it in any case.
+    """
+    entry(published(name).network)
+    return ensure(name, _converter(name), forbidden=offline, check=check, again=again)
+
+
+def imported(name: str, file: Path) -> Receipt:
+    """Convert a file that the user has into the cache, as the weights of that name."""
+    entry(published(name).network)
+    return adopt(name, file, _converter(name))
+
+
+def _converter(name: str) -> Converter:
+    def convert(source: Path, target: Path) -> None:
+        from reverie.zoo import weights
+
+        network, wanted = _network(name, weights.read(source)), published(name)
+        _check_classes(source, network, wanted)
+        weights.save(target, network, {"labels": wanted.labels})
+
+    return convert
+
+
+def _check_classes(path: Path, network: Network, wanted: Published) -> None:
+    from reverie.zoo.weights import heads
+
+    if (count := heads(network)) != wanted.classes:
+        fits = [
+            name
+            for name, each in entries().items()
+            if (each.network, each.classes) == (wanted.network, count)
+        ]
+        remedy = f"; they may be those of {fits[0]}" if fits else ""
+        raise InputError(
+            f"The weights in {path} tell {count} classes apart, not the {wanted.classes} of {wanted.name}{remedy}."
         )
-    return _build(name, file)
 
 
-def _build(name: str, file: Path | None) -> Network:
+def _builder(line: Entry) -> Callable[[State | None], Network]:
+    return getattr(importlib.import_module(f"reverie.zoo.{line.module}"), line.build)  # type: ignore[no-any-return]
+
+
+def _network(name: str, state: State) -> Network:
+    from reverie.zoo import caffemodel, weights
+
+    build, turned = _builder(entry(name)), False
+    if state.caffe:
+        import torch
+
+        with torch.device("meta"):  # its names alone are wanted
+            blank = build(None)
+        tensors, turned = caffemodel.renamed(state.tensors, blank)
+        state = replace(state, tensors=tensors)
+    network = weights.filled(build(state), state)
+    if turned:
+        # Pixels 0..255 less Caffe's mean pixel, undivided.
+        network = replace(network, mean=_caffe(CAFFE_MEAN), std=_caffe((1.0, 1.0, 1.0)))
+    return replace(_described(name, network, state), sha256=state.sha256)
+
+
+def _described(name: str, network: Network, state: State) -> Network:
+    """``network`` with what the table, or its file if that is ours, says of normalization and labels."""
     from reverie.zoo import weights
 
-    line = entry(name)
-    build = getattr(importlib.import_module(f"reverie.zoo.{line.module}"), line.build)
-    if file is None:
-        return build(None)  # type: ignore[no-any-return]
-    state = weights.read(file)
-    return replace(weights.filled(build(state), state), sha256=state.sha256)
+    about, entry_ = weights.about(state), entries().get(name)
+    mean, std, labels = about.get("mean"), about.get("std"), about.get("labels", "")
+    if "@" in name and entry_ is not None:
+        _check_classes(state.path, network, entry_)
+        labels = entry_.labels
+    if mean is None and entry_ is not None and entry_.mean is not None:
+        mean, std = _caffe(entry_.mean), _caffe((1.0, 1.0, 1.0))
+    if mean is not None and std is not None:
+        network = replace(network, mean=tuple(mean), std=tuple(std))
+    count = weights.heads(network)
+    if labels.startswith("places") and SIZES[labels] == count:
+        network = replace(network, labels=places(labels))
+    elif len(network.labels) == count:
+        network = replace(network, synsets=synsets(count))
+    return replace(network, name=name)
+
+
+def _caffe(values: tuple[float, float, float]) -> tuple[float, float, float]:
+    red, green, blue = values
+    return red / 255, green / 255, blue / 255

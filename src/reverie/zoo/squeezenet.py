@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import resources
-
 import torch
 from torch import Tensor, nn
 
 from reverie.network import Network
+from reverie.zoo.labels import IMAGENET_MEAN, IMAGENET_STD, imagenet
 from reverie.zoo.weights import State, classes
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class Fire(nn.Module):
@@ -90,15 +86,31 @@ def _network(
         module,
         IMAGENET_MEAN,
         IMAGENET_STD,
-        labels=imagenet() if count == 1000 else (),
+        labels=imagenet(count),
         logits="classifier.1",
         trunk="features",
         objective=f"features.{fires[6]}",
-        aliases={"conv1": "features.0"} | {f"fire{n}": f"features.{at}" for n, at in enumerate(fires, 2)},
+        aliases=_names(module),
         smallest=64,
     )
 
 
-def imagenet() -> tuple[str, ...]:
-    """The 1000 ImageNet class names, synonyms separated by commas."""
-    return tuple(resources.files("reverie.zoo").joinpath("imagenet.txt").read_text("utf-8").splitlines())
+def _names(module: SqueezeNet) -> dict[str, str]:
+    """The names that every layer has in the authors' Caffe models."""
+    names = {"conv1": "features.0", "relu_conv1": "features.1"}
+    fires = 1  # as many as the first convolution counts for: pools are called after what stands before them
+    for at, layer in enumerate(module.features):
+        path = f"features.{at}"
+        if isinstance(layer, nn.MaxPool2d):
+            names[f"pool{fires}"] = path
+        if isinstance(layer, Fire):
+            fires += 1
+            fire = f"fire{fires}"
+            names |= {fire: path, f"{fire}/concat": path}
+            for part, key in (("squeeze1x1", "squeeze"), ("expand1x1",) * 2, ("expand3x3",) * 2):
+                names |= {
+                    f"{fire}/{part}": f"{path}.{key}",
+                    f"{fire}/relu_{part}": f"{path}.{key}_activation",
+                }
+    head = ("drop9", "conv10", "relu_conv10", "pool10")
+    return names | {name: f"classifier.{at}" for at, name in enumerate(head)}

@@ -85,9 +85,11 @@ def test_gradient_flows_through_a_margin_larger_than_the_picture() -> None:
 
 
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(0, 6))
-def test_merge_undoes_split(h: int, w: int, levels: int) -> None:
+def test_the_bands_add_up_to_the_picture(h: int, w: int, levels: int) -> None:
     x = image(h, w)
-    torch.testing.assert_close(ops.merge(ops.split(x, levels)), x, rtol=0, atol=1e-12)
+    bands = ops.split(x, levels)
+    assert all(band.shape == x.shape for band in bands)
+    torch.testing.assert_close(torch.stack(bands).sum(0), x, rtol=0, atol=1e-12)
 
 
 @given(st.integers(1, 50), st.integers(1, 50), st.integers(0, 5))
@@ -99,17 +101,23 @@ def test_split_agrees_with_its_twin(h: int, w: int, levels: int) -> None:
         np.testing.assert_allclose(array(band), twin, atol=1e-12)
 
 
-def test_merge_agrees_with_its_twin_on_bands_that_were_changed() -> None:
-    bands = [k * band for k, band in enumerate(ops.split(image(37, 50), 3), 1)]
-    np.testing.assert_allclose(
-        array(ops.merge(bands)), twins.merge([array(band) for band in bands]), atol=1e-12
-    )
+@given(SIDE, SIDE)
+def test_the_filter_against_alternation_agrees_with_its_twin(h: int, w: int) -> None:
+    x = image(h, w)
+    np.testing.assert_allclose(array(ops.without_alternation(x)), twins.without_alternation(array(x)), atol=1e-12)
 
 
-@given(st.integers(1, 70), st.integers(1, 70))
-def test_split_stops_before_the_rest_is_smaller_than_four(h: int, w: int) -> None:
-    rest = ops.split(image(h, w), 50)[-1]
-    assert min(rest.shape[-2:]) >= min(4, h, w)
+def test_what_alternates_from_pixel_to_pixel_is_gone() -> None:
+    rows = torch.tensor([1.0, -1.0]).repeat(8)
+    assert ops.without_alternation(rows.expand(1, 3, 16, 16)).abs().max() < 1e-6
+    assert ops.without_alternation(rows[:, None].expand(1, 3, 16, 16)).abs().max() < 1e-6
+
+
+def test_a_shift_of_the_picture_is_a_shift_of_its_bands() -> None:
+    x = image(64, 64)
+    shifted = ops.split(x.roll(3, -1), 3)
+    for band, moved in zip(ops.split(x, 3), shifted, strict=True):
+        torch.testing.assert_close(moved[..., 20:-20], band.roll(3, -1)[..., 20:-20], rtol=0, atol=1e-12)
 
 
 def test_the_bands_of_a_constant_hold_nothing() -> None:

@@ -175,18 +175,16 @@ def prepared(model: nn.Module, settings: Settings) -> list[torch.optim.Optimizer
     heads = [m.weight for m in model.modules() if type(m) is nn.Conv2d]
     taken = {id(p) for p in (*deep, *heads)}
     flat = [p for p in model.parameters() if id(p) not in taken]
-    muon = torch.optim.Muon(
-        [{"params": deep, "peak": settings.rate}],
-        weight_decay=settings.decay,
-        adjust_lr_fn="match_rms_adamw",
-    )
     adam = torch.optim.AdamW(
         [
             {"params": heads, "peak": settings.flat_rate, "weight_decay": settings.decay},
             {"params": flat, "peak": settings.flat_rate, "weight_decay": 0.0},
         ]
     )
-    return [muon, adam]
+    if not deep:
+        return [adam]
+    groups = [{"params": deep, "peak": settings.rate}]
+    return [adam, torch.optim.Muon(groups, weight_decay=settings.decay, adjust_lr_fn="match_rms_adamw")]
 
 
 def standardized(classes: int) -> nn.Module:

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from reverie.network import Network
 from reverie.objective import Objective
-from reverie.ops import EPSILON, local_rms, mean_abs, merge, rms, split
+from reverie.ops import EPSILON, local_rms, mean_abs, rms, split, without_alternation
 from reverie.param import Param
 from reverie.transform import Transform
 
-NEIGHBORHOOD = 8  # pixels of a band each way within which its strength is evened out
+NEIGHBORHOOD = 8  # pixels each way within which the finest band's strength is evened out; twice that in the next
 
 
 def image_gradient(network: Network, objective: Objective, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -84,21 +84,24 @@ class Shaping:
     def __call__(self, g: Tensor) -> Tensor:
         """The direction [B, 3, H, W], with mean |direction| = 1 for each picture."""
         if self.bands:
-            bands = [self._even(band) for band in split(g, self.bands)]
+            # What alternates from pixel to pixel is left out: a network with strides cannot tell it from
+            # an even tone, and would weave it into a fine grid.
+            parts = split(without_alternation(g), self.bands)
+            bands = [self._even(band, NEIGHBORHOOD << at) for at, band in enumerate(parts)]
             if len(bands) > 1:
                 bands[0] = bands[0] * self.fine
                 bands[-1] = bands[-1] * self.coarse
-            g = merge(bands)
+            g = sum(bands[1:], bands[0])
         if self.gray:
             g = g + self.gray * (g.mean(1, keepdim=True) - g)
         return g / mean_abs(g).clamp_min(EPSILON)
 
-    def _even(self, band: Tensor) -> Tensor:
+    def _even(self, band: Tensor, reach: int) -> Tensor:
         whole = rms(band).clamp_min(EPSILON)
         if not self.spread:
             return band / whole
         # A floor of the whole's strength: where there is next to nothing, noise must not be raised.
-        local = local_rms(band, NEIGHBORHOOD).clamp_min(0.05 * whole)
+        local = local_rms(band, reach).clamp_min(0.05 * whole)
         return band / (local**self.spread * whole ** (1 - self.spread))
 
 

@@ -6,7 +6,6 @@ An image is a float tensor [B, C, H, W]. Nothing here knows a network, an object
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -44,12 +43,14 @@ def rms(x: Tensor) -> Tensor:
 def local_rms(x: Tensor, reach: int) -> Tensor:
     """Root mean square over channels and the square of ``2 * reach + 1`` pixels around, [B, 1, H, W]."""
     energy = x.square().mean(1, keepdim=True)
-    for axis, side in ((0, x.shape[-2]), (1, x.shape[-1])):
+    for axis, side in ((-2, x.shape[-2]), (-1, x.shape[-1])):
         r = min(reach, (side - 1) // 2)
-        kernel, margin = [1, 1], [0, 0]
-        kernel[axis], margin[axis] = 2 * r + 1, r
-        energy = F.avg_pool2d(energy, kernel, 1, margin, count_include_pad=False)
-    return energy.sqrt()
+        total = F.pad(energy.cumsum(axis), (0, 0, 1, 0) if axis == -2 else (1, 0))
+        at = torch.arange(side, device=x.device)
+        last, first = (at + r + 1).clamp(max=side), (at - r).clamp(min=0)
+        shape = (-1, 1) if axis == -2 else (-1,)
+        energy = (total.index_select(axis, last) - total.index_select(axis, first)) / (last - first).view(shape)
+    return energy.clamp_min(0).sqrt()
 
 
 def mirrored(image: Tensor, top: int, bottom: int, left: int, right: int) -> Tensor:
@@ -68,45 +69,39 @@ def _reflection(start: int, stop: int, length: int) -> Tensor:
     return torch.minimum(at, period - at).clamp(0, length - 1)
 
 
-@lru_cache(maxsize=16)
-def _binomial(channels: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    row = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], dtype=dtype, device=device) / 16
-    return torch.outer(row, row).expand(channels, 1, 5, 5).contiguous()
+def _smoothed(image: Tensor, gap: int) -> Tensor:
+    """``image`` under the binomial filter 1 4 6 4 1 with its taps ``gap`` pixels apart, mirrored at the borders."""
+    wide = mirrored(image, *[2 * gap] * 4)
+    for axis, side in ((-2, image.shape[-2]), (-1, image.shape[-1])):
+        a, b, c, d, e = (wide.narrow(axis, tap * gap, side) for tap in range(5))
+        wide = c.mul(6 / 16).add_(b + d, alpha=4 / 16).add_(a + e, alpha=1 / 16)
+    return wide
 
 
-def _reduced(image: Tensor) -> Tensor:
-    kernel = _binomial(image.shape[1], image.dtype, image.device)
-    return F.conv2d(mirrored(image, 2, 2, 2, 2), kernel, stride=2, groups=image.shape[1])
-
-
-def _expanded(image: Tensor, size: Size) -> Tensor:
-    kernel = _binomial(image.shape[1], image.dtype, image.device) * 4
-    padded = F.pad(image, (1, 1, 1, 1), mode="replicate")
-    wide = F.conv_transpose2d(padded, kernel, stride=2, groups=image.shape[1])
-    return wide[..., 4 : 4 + size[0], 4 : 4 + size[1]]
+def without_alternation(image: Tensor) -> Tensor:
+    """``image`` under the filter 1 2 1, which lets nothing pass that alternates from pixel to pixel."""
+    for axis, side in ((-2, image.shape[-2]), (-1, image.shape[-1])):
+        wide = mirrored(image, *((1, 1, 0, 0) if axis == -2 else (0, 0, 1, 1)))
+        a, b, c = (wide.narrow(axis, tap, side) for tap in range(3))
+        image = b.mul(0.5).add_(a + c, alpha=0.25)
+    return image
 
 
 def split(image: Tensor, levels: int) -> list[Tensor]:
-    """Laplacian pyramid (Burt & Adelson 1983): ``levels`` detail bands, finest first, then the rest.
+    """``levels`` frequency bands, each about an octave, finest first, then the rest; their sum is ``image``.
 
-    As many levels as the picture can hold: the rest keeps a short side of 4 pixels or more.
+    A Laplacian pyramid (Burt & Adelson 1983) that is never decimated, so that no band has a grid of its own
+    (the "a trous" transform of Holschneider et al. 1989). As many levels as the picture can hold: no
+    filter reaches further than its short side.
     """
     bands = []
-    for _ in range(levels):
-        if min(image.shape[-2:]) < 8:
+    for level in range(levels):
+        if min(image.shape[-2:]) < 8 << level:
             break
-        low = _reduced(image)
-        bands.append(image - _expanded(low, (image.shape[-2], image.shape[-1])))
+        low = _smoothed(image, 1 << level)
+        bands.append(image - low)
         image = low
     return [*bands, image]
-
-
-def merge(bands: list[Tensor]) -> Tensor:
-    """The inverse of :func:`split`."""
-    image = bands[-1]
-    for band in reversed(bands[:-1]):
-        image = band + _expanded(image, (band.shape[-2], band.shape[-1]))
-    return image
 
 
 def cloud(size: Size, generator: torch.Generator, detail: int = 192) -> Tensor:

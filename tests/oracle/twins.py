@@ -43,46 +43,31 @@ def reflect_pad(image: Array, top: int, bottom: int, left: int, right: int) -> A
     return along(reflect_matrix(h, top, bottom), reflect_matrix(w, left, right), image)
 
 
-def reduce_matrix(length: int) -> Array:
-    matrix = np.zeros(((length + 1) // 2, length))
-    for row in range(len(matrix)):
-        for tap, weight in enumerate(BINOMIAL, -2):
-            matrix[row, bounced(2 * row + tap, length)] += weight
+def smooth_matrix(length: int, taps: dict[int, float]) -> Array:
+    """Each row a filter around its place, mirrored at the ends."""
+    matrix = np.zeros((length, length))
+    for row in range(length):
+        for tap, weight in taps.items():
+            matrix[row, bounced(row + tap, length)] += weight
     return matrix
 
 
-def expand_matrix(length: int, to: int) -> Array:
-    """Zeros between the samples, the ends repeated, then the binomial filter at twice its strength."""
-    matrix = np.zeros((to, length))
-    for row in range(to):
-        for tap, weight in enumerate(BINOMIAL, -2):
-            source = row + tap
-            if source % 2 == 0:
-                matrix[row, min(max(source // 2, 0), length - 1)] += 2 * weight
-    return matrix
-
-
-def expanded(image: Array, size: Size) -> Array:
-    h, w = image.shape[-2:]
-    return along(expand_matrix(h, size[0]), expand_matrix(w, size[1]), image)
+def without_alternation(image: Array) -> Array:
+    h, w = (smooth_matrix(length, {-1: 0.25, 0: 0.5, 1: 0.25}) for length in image.shape[-2:])
+    return along(h, w, image)
 
 
 def split(image: Array, levels: int) -> list[Array]:
     bands = []
-    while levels > 0 and min(image.shape[-2:]) >= 8:
-        h, w = image.shape[-2:]
-        low = along(reduce_matrix(h), reduce_matrix(w), image)
-        bands.append(image - expanded(low, (h, w)))
-        image, levels = low, levels - 1
+    for level in range(levels):
+        if min(image.shape[-2:]) < 8 * 2**level:
+            break
+        taps = {at * 2**level: weight for at, weight in enumerate(BINOMIAL, -2)}
+        h, w = (smooth_matrix(length, taps) for length in image.shape[-2:])
+        low = along(h, w, image)
+        bands.append(image - low)
+        image = low
     return [*bands, image]
-
-
-def merge(bands: list[Array]) -> Array:
-    *fine, image = bands
-    while fine:
-        band = fine.pop()
-        image = band + expanded(image, (band.shape[-2], band.shape[-1]))
-    return image
 
 
 def cubic(x: float) -> float:
@@ -135,13 +120,13 @@ def shaped(g: Array, bands: int, fine: float, spread: float, gray: float) -> Arr
     """Bands made equally strong, also place by place, the finest turned down, color turned down."""
     if bands:
         parts = []
-        for part in split(g, bands):
+        for level, part in enumerate(split(without_alternation(g), bands)):
             whole = np.sqrt(np.mean(part**2))
-            local = np.maximum(local_rms(part, 8), 0.05 * whole)
+            local = np.maximum(local_rms(part, 8 * 2**level), 0.05 * whole)
             parts.append(part / whole * (whole / local) ** spread)
         if len(parts) > 1:
             parts[0] = fine * parts[0]
-        g = merge(parts)
+        g = np.sum(parts, axis=0)
     light = (g[0] + g[1] + g[2]) / 3
     return normalized((1 - gray) * g + gray * np.stack([light] * 3))
 

@@ -1,0 +1,151 @@
+"""Do dreams show their motif? Every motif into five photographs, judged by the critic.
+
+``python -m training.judge`` prints the figures of the model card and writes, into the cache, a
+picture of 40 crops for a blind look with its key. With ``--squeezenet FILE`` (torchvision's
+squeezenet1_0 weights) it also tells what that network guesses for motifs that ImageNet knows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from reverie import api, atlas, image, zoo
+from reverie.ops import resize
+from training.critic import critic
+from training.motifs import MOTIFS
+from training.train import CACHE, normalized
+
+PHOTOS = ("sky", "landscape", "portrait", "cat", "coffee")
+EXAMPLES = Path(__file__).parents[1] / "examples"
+SIZE, CROP, CROPS = "400", 80, 3
+TWINS = {
+    "owl": "great grey owl", "peacock": "peacock", "honeycomb": "honeycomb", "castle": "castle", "zebra": "zebra",
+    "leopard": "leopard", "jellyfish": "jellyfish", "butterfly": "monarch", "daisy": "daisy", "mushroom": "mushroom",
+    "starfish": "starfish", "nautilus": "chambered nautilus", "lion": "lion", "dragonfly": "dragonfly",
+    "clock": "analog clock", "fish": "goldfish", "mask": "mask", "coral": "coral reef",
+    "frog": "tailed frog", "turtle": "loggerhead", "bubbles": "bubble", "cathedral": "church",
+    "snake": "green snake", "beetle": "ladybug",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One dream: the motif's place among the critic's guesses (0 is first) in dream and source."""
+
+    motif: str
+    photo: str
+    rank: int
+    before: int
+    correlation: float
+    crops: Tensor  # [CROPS, 3, CROP, CROP]
+
+
+def changed(source: Tensor, dream: Tensor) -> list[tuple[int, int]]:
+    """Top left corners of the CROPS squares, apart from each other, where the dream changed most."""
+    change = F.avg_pool2d((dream - source).abs().mean(1, keepdim=True), CROP, 1)[0, 0].clone()
+    found = []
+    for _ in range(CROPS):
+        y, x = divmod(int(change.argmax()), change.shape[1])
+        found.append((y, x))
+        change[max(0, y - CROP // 2) : y + CROP // 2, max(0, x - CROP // 2) : x + CROP // 2] = -1
+    return found
+
+
+def cut(picture: Tensor, corners: list[tuple[int, int]]) -> Tensor:
+    return torch.cat([picture[..., y : y + CROP, x : x + CROP] for y, x in corners])
+
+
+def place(judge: nn.Module, crops: Tensor, label: int) -> int:
+    """How many classes the judge holds for likelier than ``label``, over all crops together."""
+    with torch.no_grad():
+        likely = judge(normalized(crops)).mean((2, 3)).log_softmax(1).exp().mean(0)
+    return int((likely > likely[label]).sum())
+
+
+def coarse(picture: Tensor) -> np.ndarray:
+    """Area average to about 48 px on the long side."""
+    h, w = picture.shape[-2:]
+    grid = (round(48 * h / max(h, w)), round(48 * w / max(h, w)))
+    return F.adaptive_avg_pool2d(picture, grid).flatten().numpy()
+
+
+def verdicts(judge: nn.Module) -> list[Verdict]:
+    """Every motif dreamt into every photograph with the default recipe."""
+    found = []
+    for label, motif in enumerate(MOTIFS):
+        for photo in PHOTOS:
+            work = api.job(EXAMPLES / f"{photo}.jpg", objective=f"class:{motif}", size=SIZE)
+            *_, last = work.frames()
+            source = resize(work.source, work.plan.size).clamp(0, 1)
+            corners = changed(source, last.image)
+            crops = cut(last.image, corners)
+            before = place(judge, cut(source, corners), label)
+            kept = float(np.corrcoef(coarse(source), coarse(last.image))[0, 1])
+            found.append(Verdict(motif, photo, place(judge, crops, label), before, kept, crops))
+        ranks = [each.rank for each in found[-len(PHOTOS) :]]
+        print(f"{motif:15s} {ranks}", flush=True)
+    return found
+
+
+def summary(found: list[Verdict]) -> dict[str, float]:
+    """The figures of the model card."""
+    return {
+        "dreams": len(found),
+        "first": round(fmean(each.rank == 0 for each in found), 4),
+        "among_three": round(fmean(each.rank < 3 for each in found), 4),
+        "untouched_first": round(fmean(each.before == 0 for each in found), 4),
+        "correlation_median": round(float(np.median([each.correlation for each in found])), 3),
+        "correlation_least": round(min(each.correlation for each in found), 3),
+    }
+
+
+def blind(found: list[Verdict], folder: Path, count: int = 40, seed: int = 0) -> None:
+    """A sheet of numbered crops, ten words for each, and the key: somebody is shown the first two."""
+    rng = np.random.default_rng(seed)
+    cells, words, key = [], {}, {}
+    for number, at in enumerate(rng.choice(len(found), count, replace=False), 1):
+        crops, motif = found[at].crops, found[at].motif
+        whole = resize(crops[int(rng.integers(CROPS))][None], (240, 240)).clamp(0, 1)
+        others = rng.choice([name for name in MOTIFS if name != motif], 9, replace=False)
+        cells.append((str(number), whole))
+        words[number], key[number] = sorted([motif, *map(str, others)]), motif
+    image.save(folder / "blind.png", atlas.sheet(cells, 8), overwrite=True)
+    (folder / "blind-words.json").write_text(json.dumps(words, indent=1))
+    (folder / "blind-key.json").write_text(json.dumps(key, indent=1))
+
+
+def twins(found: list[Verdict], weights: Path) -> dict[str, int]:
+    """For motifs with an ImageNet twin: in how many of the five photographs it is among ten guesses."""
+    network = zoo.load("squeezenet1_0", weights)
+    seen = {}
+    for motif, name in TWINS.items():
+        index, hits = network.class_index(name), 0
+        for each in found:
+            if each.motif == motif and index is not None:
+                large = resize(each.crops, (224, 224)).clamp(0, 1)
+                with torch.no_grad():
+                    logits = network.capture(large, [network.logits])[network.logits].mean((2, 3)).mean(0)
+                hits += index in logits.topk(10).indices.tolist()
+        seen[motif] = hits
+    return seen
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--squeezenet", type=Path)
+    options = parser.parse_args()
+    result = verdicts(critic())
+    print(json.dumps(summary(result)))
+    blind(result, CACHE)
+    print(f"blind look: {CACHE / 'blind.png'}")
+    if options.squeezenet:
+        print(json.dumps(twins(result, options.squeezenet)))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from training.train import CACHE, LABELS, Settings, evaluate, train
 
-SETTINGS = Settings(seed=1, renders=160, held_out=20, phases=((2400, 80, 0.0),), keep_every=200)
+SETTINGS = Settings(seed=1, scenes=1, renders=160, held_out=20, phases=((2400, 80, 0.0),), keep_every=200)
 
 
 class Block(nn.Module):

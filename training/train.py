@@ -5,13 +5,14 @@ The cache folder keeps the renders and a checkpoint, so a killed run goes on whe
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import math
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -34,7 +35,8 @@ LABELS = [*MOTIFS, scene.NOTHING]
 class Settings:
     """One run. Steps are batches; a phase is (steps, pixels, L2 radius of the attack)."""
 
-    seed: int = 0
+    seed: int = 0  # of the training
+    scenes: int = 0  # seed of the renders
     renders: int = 400  # a class
     held_out: int = 70  # a class
     rendered: int = 128  # pixels
@@ -85,13 +87,13 @@ def rendered(settings: Settings) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     sources = sorted((Path(__file__).parent / "motifs").glob("*.py"))
     sources += [Path(__file__).parent / "canvas.py", Path(__file__).parent / "scene.py"]
     key = hashlib.sha256(b"".join(path.read_bytes() for path in sources))
-    key.update(repr((settings.seed, settings.renders, settings.held_out, settings.rendered)).encode())
+    key.update(repr((settings.scenes, settings.renders, settings.held_out, settings.rendered)).encode())
     file = CACHE / f"renders-{key.hexdigest()[:12]}.npy"
     each = settings.renders + settings.held_out
     if not file.exists():
         CACHE.mkdir(exist_ok=True)
         jobs = [
-            (settings.seed, label, i, settings.rendered) for label in range(len(LABELS)) for i in range(each)
+            (settings.scenes, label, i, settings.rendered) for label in range(len(LABELS)) for i in range(each)
         ]
         started = time.monotonic()
         with get_context("spawn").Pool(os.cpu_count()) as pool:
@@ -309,10 +311,26 @@ def export(model: nn.Module, figures: dict[str, float], settings: Settings, file
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-if __name__ == "__main__":
-    chosen = Settings()
+def shortened(settings: Settings, share: float) -> Settings:
+    """The same run with ``share`` of its steps."""
+    phases = tuple((max(1, round(steps * share)), *rest) for steps, *rest in settings.phases)
+    return replace(settings, phases=phases)
+
+
+def main() -> None:
+    """Train, evaluate, export; a part of the schedule or another seed is evaluated only."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--share", type=float, default=1.0, help="share of the steps, to try something out")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the training; the renders stay the same")
+    options = parser.parse_args()
+    trial = options.share != 1.0 or options.seed != 0
+    chosen = replace(shortened(Settings(), options.share), seed=options.seed)
     began = time.monotonic()
-    network = train(chosen)
+    network = train(chosen, f"trial-{options.seed}-{options.share:g}" if trial else "motif")
     result = evaluate(network, chosen)
-    digest = export(network, result, chosen)
-    print(f"{result}  {WEIGHTS.name} sha256 {digest}  {(time.monotonic() - began) / 60:.1f} minutes in all")
+    said = "" if trial else f"{WEIGHTS.name} sha256 {export(network, result, chosen)}  "
+    print(f"{result}  {said}{(time.monotonic() - began) / 60:.1f} minutes in all")
+
+
+if __name__ == "__main__":
+    main()

@@ -25,6 +25,7 @@ _WHERE = {
     "Run": "recipe",
     "UnknownName": "errors",
     "UsageError": "errors",
+    "adopt": "zoo.adopt.modules",
     "dream": "api",
     "job": "api",
     "load": "zoo",

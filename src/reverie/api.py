@@ -125,28 +125,58 @@ def job(
     preset: str | None = None,
     recipe: str | Path | Recipe | Mapping[str, Any] | None = None,
     preview: bool = False,
+    network: str | Network | None = None,
     **options: Any,
 ) -> Job:
     """What :func:`dream` would do, ready to run: names resolved, source read and sized."""
     run_values = {name: value for name, value in options.items() if name in Run.model_fields}
     values = {name: value for name, value in options.items() if name not in Run.model_fields}
-    return _job(source, merged(preset, recipe, values), run(run_values), preview)
+    given = _given(network)
+    if network is not None:
+        values["network"] = given.name if given is not None else network
+    wanted, how = merged(preset, recipe, values), run(run_values)
+    if isinstance(recipe, str | Path) and network is None:
+        zoo.consent(wanted.network, how.trust, f"The recipe {recipe}")
+    return _job(source, wanted, how, preview, given)
+
+
+def _given(network: object) -> Network | None:
+    """``network`` where it is one itself, None for a name."""
+    if network is None or isinstance(network, str):
+        return None
+    if not isinstance(network, Network):
+        raise UsageError(
+            f"A {type(network).__name__} is no network of Reverie; reverie.adopt(module, mean=..., std=...) makes one."
+        )
+    return network
 
 
 def replay(
-    path: str | Path, *, source: Source = None, changes: Mapping[str, Any] | None = None, **options: Any
+    path: str | Path,
+    *,
+    source: Source = None,
+    changes: Mapping[str, Any] | None = None,
+    network: str | Network | None = None,
+    **options: Any,
 ) -> Job:
     """The job whose Record lies in ``path``; with ``changes``, that recipe with other values.
 
-    The source is looked for where ``source`` says, at the recorded path, and beside ``path``.
+    The source is looked for where ``source`` says, at the recorded path, and beside ``path``. A ``network``
+    that was handed in must be handed in again; one whose loading can run code needs ``trust=True``.
     Raises :class:`InputError` when it is not found or not the same file any more.
     """
     path = Path(path)
     found = record.parse(image.read_text(path), path)
-    recipe = Recipe.of(found.recipe.model_dump(), dict(changes or {}))
+    given, changes = _given(network), dict(changes or {})
+    if isinstance(network, str):
+        changes["network"] = network
+    recipe = Recipe.of(found.recipe.model_dump(), changes)
+    same = recipe.network == found.recipe.network
+    if given is None and "network" not in changes:
+        zoo.consent(recipe.network, bool(options.get("trust")), str(path))
     weights = found.asset("weights")
     values: dict[str, Any] = {"device": found.device, "precision": found.precision, "threads": found.threads}
-    if weights is not None and weights.path and options.get("weights") is None:
+    if weights is not None and weights.path and options.get("weights") is None and same:
         values["weights"] = _located(weights, path, None, "--weights")
     options = {**values, **{name: value for name, value in options.items() if value is not None}}
     asset = found.asset("source")
@@ -158,9 +188,13 @@ def replay(
         photo = source if in_memory else _located(asset, path, source, "--source")
     elif source is not None:
         raise UsageError(f"{path} was dreamt from noise; it takes no --source.")
-    made = _job(photo, recipe, run(options), False)
+    made = _job(photo, recipe, run(options), False, given)
+    if not same:
+        return made
     for role, remedy in (("source", "--source"), ("weights", "--weights")):
         then, now = found.asset(role), made.record.asset(role)
+        if then and now and then.sha256 != now.sha256 and role == "weights" and zoo.foreign(recipe.network):
+            raise InputError(f"The network {recipe.network} is not what it was when {path} was dreamt.")
         if then and now and then.sha256 != now.sha256:
             raise InputError(
                 f"The {role} of {path} is not the same file any more; give the original with {remedy}."
@@ -186,10 +220,13 @@ def _located(asset: Asset, output: Path, given: Source, remedy: str) -> Path:
     )
 
 
-def _job(source: Source, recipe: Recipe, options: Run, preview: bool) -> Job:
+def _job(source: Source, recipe: Recipe, options: Run, preview: bool, network: Network | None = None) -> Job:
     if options.threads:
         torch.set_num_threads(options.threads)
-    network = zoo.load(recipe.network, options.weights, offline=options.offline)
+    if network is None:
+        network = zoo.load(recipe.network, options.weights, offline=options.offline)
+    elif options.weights is not None:
+        raise UsageError("A network that is handed in has its weights; leave weights out.")
     # Names are resolved against a token size first: a misspelt class must not cost a 60 MP decode.
     prepare(network, recipe, (64, 64), device="cpu")
     photo = None if source is None else opened(source, options.max_pixels)
@@ -204,7 +241,7 @@ def _job(source: Source, recipe: Recipe, options: Run, preview: bool) -> Job:
         device=str(plan.device),
         precision=plan.precision,
         threads=torch.get_num_threads(),
-        versions=record.versions(),
+        versions=record.versions(*zoo.libraries(recipe.network)),
     )
     alpha = None
     if photo is not None and photo.alpha is not None:

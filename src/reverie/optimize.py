@@ -25,7 +25,10 @@ def resolve_precision(asked: Literal["auto", "fp32", "bf16"], device: torch.devi
 
 def optimized(network: Network, device: torch.device, precision: Precision) -> Network:
     """A copy of ``network`` on ``device``; the one handed in stays as it is."""
-    module = copy.deepcopy(network.module).to(device)
+    try:
+        module = copy.deepcopy(network.module).to(device)
+    except Exception:  # a stranger's module may hold what cannot be copied; then it is used itself
+        module = network.module.to(device)
     if precision == "bf16":
         module = module.to(torch.bfloat16)
     return network.with_module(module.to(memory_format=torch.channels_last))  # type: ignore[call-overload]

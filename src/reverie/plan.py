@@ -67,7 +67,9 @@ def prepare(
 ) -> Plan:
     """Resolve ``recipe`` for a picture of ``size`` (height, width); :class:`UsageError` when it cannot be."""
     place = resolve_device(device)
-    number_format = resolve_precision(precision, place)
+    if precision == "bf16" and not network.bf16:
+        raise UsageError(f"The network {network.name} computes in fp32 alone; leave --precision bf16 out.")
+    number_format = resolve_precision(precision if network.bf16 else "fp32", place)
     steps = sizes(size, recipe.octaves, recipe.octave_scale, recipe.smallest)
     notes = []
     if recipe.octaves != "auto" and len(steps) < recipe.octaves:
@@ -140,7 +142,7 @@ def _one(network: Network, target: Target, name: str, focus: float) -> Objective
         return objectives.channel(layer.name, target.channel)
     if found is not None:
         return objectives.layer(found.name, focus)
-    if target.kind == "layer":
+    if target.kind == "layer" or network.idle(name):
         network.require_layer(name)
     index = network.class_index(name)
     if index is None:

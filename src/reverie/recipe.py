@@ -45,7 +45,9 @@ class _Settings(BaseModel):
 class Recipe(_Settings):
     """The frozen, validated description of what picture; JSON both ways."""
 
-    network: str = Field("motif", description="Network that dreams; 'reverie networks' lists them.")
+    network: str = Field(
+        "motif", description="Network that dreams; 'reverie networks' lists them, and how others are written."
+    )
     objective: str = Field(
         "",
         description="What to dream: layers, channels, classes, with weights and signs, as in "
@@ -159,6 +161,10 @@ class Run(_Settings):
         "by default the network's own, fetched at first use.",
     )
     offline: bool = Field(False, description="Never fetch weights; take those that are here.")
+    trust: bool = Field(
+        False,
+        description="Load a network that can run code (a .py or Keras file) where a Record or a recipe names it.",
+    )
     max_pixels: int = Field(300_000_000, ge=1, description="Refuse sources with more pixels than this.")
 
 

@@ -65,10 +65,10 @@ def parse(text: str | None, path: Path) -> Record:
         raise InputError(f"The record in {path} cannot be read; it was damaged or edited.") from None
 
 
-def versions() -> dict[str, str]:
-    """Versions of what decides the bytes of a picture."""
+def versions(*libraries: str) -> dict[str, str]:
+    """Versions of what decides the bytes of a picture: ours, and those of further ``libraries``."""
     found = {"python": platform.python_version()}
-    for package in ("reverie", "torch", "pillow", "numpy"):
+    for package in ("reverie", "torch", "pillow", "numpy", *libraries):
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -84,9 +84,11 @@ def dream(
     wanted = recipes.merged(preset, recipe, values)
     # Checked before torch is imported and before the first picture is read.
     from reverie.expression import parse
-    from reverie.zoo import entry
+    from reverie.zoo import consent, entry
 
     entry(wanted.network)
+    if recipe is not None and "network" not in values:
+        consent(wanted.network, bool(run.get("trust")), f"The recipe {recipe}")
     if wanted.objective:
         parse(wanted.objective)
     found = _sources([*sources, *(image or [])])

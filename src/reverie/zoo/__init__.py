@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reverie.errors import InputError, UnknownName
+from reverie.zoo.adopt.names import EXAMPLES, consent, foreign
 from reverie.zoo.catalog import SIZES, Published, entries, places, published, synsets
-from reverie.zoo.fetch import Converter, Receipt, adopt, ensure, receipt
+from reverie.zoo.fetch import Converter, Receipt, ensure, receipt
+from reverie.zoo.fetch import adopt as keep
 
 if TYPE_CHECKING:
     from reverie.network import Network
@@ -30,6 +32,19 @@ class Entry:
     bundled: str = ""  # weights beside the module, if any
     official: str = ""  # the name of the published file that fits
 
+
+__all__ = [
+    "NETWORKS",
+    "Entry",
+    "architecture",
+    "consent",
+    "entry",
+    "fetched",
+    "foreign",
+    "imported",
+    "libraries",
+    "load",
+]
 
 NETWORKS: dict[str, Entry] = {
     "motif": Entry(
@@ -108,21 +123,33 @@ NETWORKS: dict[str, Entry] = {
 
 
 def entry(name: str) -> Entry:
-    """The table's line for a network, or for one with other weights after an ``@``.
+    """The table's line for a network, or for one with other weights after an ``@``, or for a foreign one.
 
     Raises :class:`UnknownName` with the nearest good names.
     """
+    if (found := foreign(name)) is not None:
+        return Entry("adopt", "", f"a network of {found.kind}")
     network, mark, _ = name.partition("@")
     if network not in NETWORKS or (mark and name not in entries()):
-        known = [*NETWORKS, *(each for each in entries() if each.partition("@")[0] in NETWORKS)]
+        known = [*NETWORKS, *(each for each in entries() if each.partition("@")[0] in NETWORKS), *EXAMPLES]
         raise UnknownName("network", name, known, "'reverie networks'")
     return NETWORKS[network]
+
+
+def libraries(name: str) -> tuple[str, ...]:
+    """The optional libraries whose version decides what a foreign network computes."""
+    found = foreign(name)
+    return (found.library,) if found is not None and found.library else ()
 
 
 def architecture(name: str) -> Network:
     """The network with random weights: enough to list its layers."""
     from reverie.zoo.weights import State
 
+    if (found := foreign(name)) is not None:
+        from reverie.zoo.adopt.loading import load_foreign
+
+        return load_foreign(found, None, blank=True)
     line = entry(name)
     blank = State(Path(), {}, "", head=published(name).classes if "@" in name else 0)
     return _described(name, _builder(line)(blank if blank.head else None), blank)
@@ -133,9 +160,15 @@ def load(name: str, weights: Path | str | None = None, *, offline: bool = False)
 
     The published ones are fetched into the cache at their first use, unless ``offline`` (or
     REVERIE_OFFLINE) forbids it. Raises :class:`UnknownName`, :class:`InputError` for a file that does
-    not fit, and :class:`MissingError` where no weights are to be had.
+    not fit, and :class:`MissingError` where no weights are to be had. A foreign network may run code: see
+    :func:`consent`.
     """
     from reverie.zoo.weights import read
+
+    if (found := foreign(name)) is not None:
+        from reverie.zoo.adopt.loading import load_foreign
+
+        return load_foreign(found, Path(weights) if weights is not None else None, offline=offline)
 
     line = entry(name)
     if weights is not None or line.bundled:
@@ -168,7 +201,7 @@ def fetched(name: str, *, offline: bool = False, check: bool = False, again: boo
 def imported(name: str, file: Path) -> Receipt:
     """Convert a file that the user has into the cache, as the weights of that name."""
     entry(published(name).network)
-    return adopt(name, file, _converter(name))
+    return keep(name, file, _converter(name))
 
 
 def _converter(name: str) -> Converter:

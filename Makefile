@@ -7,7 +7,7 @@ BIN = $(VENV)/bin
 IMAGE ?= examples/sky.jpg
 OUT ?= out/dream.png
 
-.PHONY: dream test test-slow lint train gallery clean help
+.PHONY: dream test test-slow lint train gallery atlas clean help
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -43,6 +43,9 @@ train: $(VENV)/.dev  ## train the built-in network (about an hour on 2 cores; re
 
 gallery: $(VENV)/.dev  ## dream the pictures that README and docs show
 	$(BIN)/python examples/gallery.py
+
+atlas: $(VENV)/.dev  ## draw the contact sheets of docs/atlas.md
+	$(BIN)/python examples/atlas.py
 
 clean:  ## remove everything that was made here
 	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

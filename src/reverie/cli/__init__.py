@@ -11,7 +11,7 @@ from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from reverie import __version__
-from reverie.cli import dreaming, inspecting, sheets
+from reverie.cli import anatomy, dreaming, finding, inspecting, sheets
 from reverie.cli.output import say
 from reverie.cli.weights import weights
 from reverie.errors import ReverieError
@@ -37,7 +37,10 @@ def application() -> App:
     app.command(dreaming.replay)
     app.command(sheets.motifs)
     app.command(inspecting.networks)
-    app.command(inspecting.layers)
+    app.command(anatomy.layers)
+    app.command(anatomy.channels)
+    app.command(finding.find)
+    app.command(finding.inspect)
     app.command(inspecting.presets)
     app.command(inspecting.doctor)
     app.command(weights)

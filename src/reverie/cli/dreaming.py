@@ -45,7 +45,9 @@ Preview = Annotated[
 Overwrite = Annotated[
     bool, Parameter(group=RUN, negative=(), show_default=False, help="Replace an existing result.")
 ]
-Quiet = Annotated[bool, Parameter(group=RUN, negative=(), help="No progress, no notes.")]
+Quiet = Annotated[
+    bool, Parameter(group=RUN, name=["--quiet", "-q"], negative=(), help="No progress, no notes.")
+]
 Json = Annotated[
     bool, Parameter(group=RUN, name="--json", negative=(), help="One JSON line per frame on stdout.")
 ]

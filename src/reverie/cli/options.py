@@ -34,9 +34,11 @@ def _help(field: FieldInfo) -> str:
     return text if field.default in (None, "") else f"{text} [default: {field.default}]"
 
 
-def _options(name: str, model: type[BaseModel], group: Group) -> Any:
+def _options(name: str, model: type[BaseModel], group: Group, without: tuple[str, ...] = ()) -> Any:
     fields = []
     for key, field in model.model_fields.items():
+        if key in without:
+            continue
         declared = Parameter(help=_help(field), group=group, show_default=False, allow_leading_hyphen=True)
         fields.append(
             (key, Annotated[_plain(field.annotation) | None, declared], dataclasses.field(default=None))
@@ -48,6 +50,8 @@ def _options(name: str, model: type[BaseModel], group: Group) -> Any:
 
 RecipeOptions = _options("RecipeOptions", Recipe, RECIPE)
 RunOptions = _options("RunOptions", Run, RUN)
+# For commands that say themselves which network, and what it dreams in each cell of a sheet.
+CellOptions = _options("CellOptions", Recipe, RECIPE, without=("network", "objective"))
 
 
 def given(options: Any) -> dict[str, Any]:

@@ -1,0 +1,32 @@
+"""Draw the contact sheets that docs/atlas.md shows, of the built-in network: ``make atlas``, some minutes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reverie.cli import main
+
+HERE = Path(__file__).parent
+TARGET = HERE.parent / "docs" / "img"
+
+SHEETS: dict[str, list[str]] = {
+    "atlas-layers": ["layers", "motif"],
+    "atlas-motifs": ["motifs", "--columns", "5", "--size", "240x160"],
+    **{f"atlas-stage{number}": ["channels", "motif", f"stage{number}", "--page", "all"] for number in (1, 2, 3, 4)},
+    "atlas-owl": ["find", "owl", "--top", "12"],
+    "atlas-heat": ["inspect", str(HERE / "cat.jpg"), "--size", "320"],
+}
+
+
+def draw() -> None:
+    """Write every sheet as WebP (half of what JPEG takes); those of several pages are numbered."""
+    TARGET.mkdir(parents=True, exist_ok=True)
+    for name, command in SHEETS.items():
+        out = "--out" if command[0] == "motifs" else "--sheet"
+        code = main([*command, out, str(TARGET / f"{name}.webp"), "--overwrite"])
+        if code:
+            raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    draw()

@@ -1,0 +1,50 @@
+"""The atlas: contact sheets of what a network dreams, which channels feed a class, what a picture excites."""
+
+from __future__ import annotations
+
+from reverie.atlas.attribution import (
+    EXAMPLES,
+    Feed,
+    Feeding,
+    direct,
+    examples,
+    feeder,
+    feeding,
+    matching,
+    reach,
+)
+from reverie.atlas.choice import before_relu, called, distinct, worthwhile
+from reverie.atlas.excitement import Excitement, Guess, Inspection, Unit, inspect
+from reverie.atlas.heat import heated, ramp
+from reverie.atlas.rest import ChannelSurvey, references, survey
+from reverie.atlas.sheets import Dream, dreams, sheet, sheet_size
+
+__all__ = [
+    "EXAMPLES",
+    "ChannelSurvey",
+    "Dream",
+    "Excitement",
+    "Feed",
+    "Feeding",
+    "Guess",
+    "Inspection",
+    "Unit",
+    "before_relu",
+    "called",
+    "direct",
+    "distinct",
+    "dreams",
+    "examples",
+    "feeder",
+    "feeding",
+    "heated",
+    "inspect",
+    "matching",
+    "ramp",
+    "reach",
+    "references",
+    "sheet",
+    "sheet_size",
+    "survey",
+    "worthwhile",
+]

@@ -1,4 +1,4 @@
-"""Dream the pictures that README and docs show: ``make gallery``. Sources are ours: a rendered sky, and noise."""
+"""Dream the pictures that README and docs show: ``make gallery``. Sources: rendered, or free (CREDITS.md)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ import reverie
 
 HERE = Path(__file__).parent
 TARGET = HERE.parent / "docs" / "img"
-SKY = HERE / "sky.jpg"
-
-PICTURES: dict[str, tuple[Path | None, dict[str, object]]] = {
-    "sky-default": (SKY, {}),
-    "sky-garden": (SKY, {"preset": "garden"}),
-    "sky-opal": (SKY, {"preset": "opal"}),
-    "sky-butterflies": (SKY, {"preset": "butterflies"}),
-    "sky-shells": (SKY, {"preset": "shells"}),
+PICTURES: dict[str, tuple[str | None, dict[str, object]]] = {
+    "cat-default": ("cat", {"size": "900"}),
+    "sky-default": ("sky", {}),
+    "landscape-default": ("landscape", {}),
+    "portrait-default": ("portrait", {"size": "800"}),
     "noise-default": (None, {"size": "1024x576"}),
+    "landscape-eyes": ("landscape", {"preset": "eyes"}),
+    "landscape-dragons": ("landscape", {"preset": "dragons"}),
+    "sky-owls": ("sky", {"preset": "owls"}),
+    "sky-reef": ("sky", {"preset": "reef"}),
+    "landscape-glass": ("landscape", {"preset": "glass"}),
+    "sky-peacock": ("sky", {"preset": "peacock"}),
 }
 
 
@@ -25,7 +28,7 @@ def main() -> None:
     TARGET.mkdir(parents=True, exist_ok=True)
     for name, (source, options) in PICTURES.items():
         # A relative path, so that the Record names no folder of the machine it was made on.
-        given = source.relative_to(HERE.parent) if source else None
+        given = f"examples/{source}.jpg" if source else None
         reverie.dream(given, **options).save(TARGET / f"{name}.jpg", overwrite=True)
         print(f"wrote {name}.jpg")
 

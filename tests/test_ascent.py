@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from reverie.ascent import Shaping, ascend, combined, gradient, image_gradient
+from reverie.ascent import Shaping, ascend, carried, combined, gradient, image_gradient
 from reverie.network import Network
 from reverie.objective import Objective, channel, layer
 from reverie.ops import split
@@ -242,6 +242,23 @@ def test_a_step_is_as_strong_whatever_the_size_of_the_picture(tiny: Network, siz
     g = gradient(tiny, A, Pixels(x), pad(0, 16, 16), generator())[1]
     moved = ascend(Pixels(x), SHAPINGS["none"](g), 0.01).image()
     assert float((moved - x).abs().mean()) == pytest.approx(0.01, rel=1e-3)
+
+
+def test_momentum_keeps_what_the_steps_agree_on():
+    agreed, random = torch.ones(1, 3, 8, 8), torch.Generator().manual_seed(0)
+    direction = None
+    for _ in range(60):
+        noise_ = 3 * torch.randn(1, 3, 8, 8, generator=random)
+        direction = carried(Shaping()(agreed + noise_), direction, 0.9)
+        assert float(direction.abs().mean()) == pytest.approx(1)
+    alone = Shaping()(agreed + 3 * torch.randn(1, 3, 8, 8, generator=random))
+    assert float(direction.mean()) > 2 * float(alone.mean())
+
+
+def test_without_momentum_a_direction_is_what_it_is():
+    now, before = torch.randn(1, 3, 4, 4), torch.randn(1, 3, 4, 4)
+    assert carried(now, before, 0.0) is now
+    assert carried(now, None, 0.9) is now
 
 
 def test_a_step_goes_uphill(tiny: Network) -> None:

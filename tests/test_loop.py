@@ -29,7 +29,7 @@ from tests.oracle.networks import (
 )
 
 PLAIN: dict[str, Any] = {"octaves": 1, "octave_scale": 2, "steps": 2, "jitter": 0, "pad": 0}
-PLAIN |= {"bands": 0, "gray": 0, "spread": 0, "focus": 0, "step_size": 0.01, "step_decay": 1}
+PLAIN |= {"bands": 0, "gray": 0, "spread": 0, "focus": 0, "step_size": 0.01, "step_decay": 1, "momentum": 0}
 
 
 def planned(network: Network, size: tuple[int, int] = (32, 32), **values: Any) -> Plan:

@@ -25,6 +25,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "smallest": st.integers(16, 4096),
     "steps": st.integers(1, 10_000),
     "step_size": st.floats(1e-6, 1),
+    "momentum": st.floats(0, 0.99),
     "jitter": st.integers(0, 1024),
     "detail": st.sampled_from(["reinject", "lost", "carry"]),
     "blend": st.floats(0, 1),

@@ -14,7 +14,9 @@ from reverie.ops import EPSILON, local_rms, mean_abs, rms, split, without_altern
 from reverie.param import Param
 from reverie.transform import Transform
 
-NEIGHBORHOOD = 8  # pixels each way within which the finest band's strength is evened out; twice that in the next
+NEIGHBORHOOD = (
+    8  # pixels each way within which the finest band's strength is evened out; twice that in the next
+)
 
 
 def image_gradient(network: Network, objective: Objective, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -103,6 +105,17 @@ class Shaping:
         # A floor of the whole's strength: where there is next to nothing, noise must not be raised.
         local = local_rms(band, reach).clamp_min(0.05 * whole)
         return band / (local**self.spread * whole ** (1 - self.spread))
+
+
+def carried(direction: Tensor, before: Tensor | None, momentum: float) -> Tensor:
+    """A direction [B, 3, H, W] with ``momentum``, 0..1, of the one before in it, mean |direction| = 1 again.
+
+    What the steps agree on grows, what only one of them wants fades (heavy ball, Polyak 1964).
+    """
+    if before is None or not momentum:
+        return direction
+    mixed = direction.lerp(before, momentum)
+    return mixed / mean_abs(mixed).clamp_min(EPSILON)
 
 
 def ascend(param: Param, direction: Tensor, step_size: float) -> Param:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from reverie.ascent import ascend, gradient
+from reverie.ascent import ascend, carried, gradient
 from reverie.octave import start
 from reverie.ops import resize
 from reverie.param import Param, Pixels
@@ -79,7 +79,9 @@ def _octave(plan: Plan, octave: Octave, at: int, param: Param) -> Iterator[tuple
         with torch.no_grad():
             seen = plan.network.capture(still(param.image(), generator), objective.layers)
         objective = objective.measured(seen)
+    direction: Tensor | None = None
     for step in range(octave.steps):
         score, raw = gradient(plan.network, objective, param, transform, generator, plan.balance)
-        param = ascend(param, shaping(raw), octave.step_size)
+        direction = carried(shaping(raw), direction, plan.momentum)
+        param = ascend(param, direction, octave.step_size)
         yield param, score, step

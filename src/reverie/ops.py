@@ -49,7 +49,9 @@ def local_rms(x: Tensor, reach: int) -> Tensor:
         at = torch.arange(side, device=x.device)
         last, first = (at + r + 1).clamp(max=side), (at - r).clamp(min=0)
         shape = (-1, 1) if axis == -2 else (-1,)
-        energy = (total.index_select(axis, last) - total.index_select(axis, first)) / (last - first).view(shape)
+        energy = (total.index_select(axis, last) - total.index_select(axis, first)) / (last - first).view(
+            shape
+        )
     return energy.clamp_min(0).sqrt()
 
 

@@ -37,6 +37,7 @@ class Plan:
     objective: Objective
     octaves: tuple[Octave, ...]
     shaping: Shaping
+    momentum: float
     detail: Literal["reinject", "lost", "carry"]
     pad: int
     blend: float
@@ -87,6 +88,7 @@ def prepare(
             for at, each in enumerate(steps)
         ),
         shaping=Shaping(recipe.bands, recipe.fine, recipe.spread, recipe.gray, recipe.coarse),
+        momentum=recipe.momentum,
         detail=recipe.detail,
         pad=recipe.pad,
         blend=recipe.blend,

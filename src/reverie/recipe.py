@@ -65,7 +65,7 @@ class Recipe(_Settings):
     )
     steps: int = Field(16, ge=1, le=10_000, description="Steps of ascent per octave, 1 to 10000.")
     step_size: float = Field(
-        0.014, gt=0, le=1, description="Mean change per step in image range, above 0, at most 1."
+        0.01, gt=0, le=1, description="Mean change per step in image range, above 0, at most 1."
     )
     step_decay: float = Field(
         0.75,
@@ -73,6 +73,13 @@ class Recipe(_Settings):
         le=4,
         description="Factor on the step size from each octave to the next, above 0, at most 4; below 1 fine detail "
         "adorns the large forms instead of replacing them.",
+    )
+    momentum: float = Field(
+        0.3,
+        ge=0,
+        lt=1,
+        description="Share of the last step's direction in the next, 0 to below 1: what the steps agree on grows, "
+        "noise fades.",
     )
     jitter: int = Field(
         20, ge=0, le=1024, description="Largest random shift in pixels of the octave, 0 to 1024."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from reverie.objective import Objective
 
 CELL = "320x200"
+PER_PAGE = 64
 SHEET = Group("Sheet options", sort_key=0)
 
 SheetFile = Annotated[
@@ -53,20 +54,24 @@ class SheetOptions:
             group=SHEET, help="The page to draw, or 'all' for each in a file of its own: out-1.png, ..."
         ),
     ] = "1"
-    per_page: Annotated[int, Parameter(group=SHEET, help="Pictures on a page, 1 to 1024.")] = 64
+    per_page: Annotated[
+        int | None,
+        Parameter(group=SHEET, help="Pictures on a page, 1 to 1024; by default 64, and 128 for motifs."),
+    ] = None
 
     def check(self) -> None:
         """Raise :class:`UsageError` for numbers that cannot be."""
         if not 0 <= self.columns <= 1024:
             raise UsageError(f"--columns must be a whole number from 0 to 1024, not {self.columns}.")
-        if not 1 <= self.per_page <= 1024:
+        if self.per_page is not None and not 1 <= self.per_page <= 1024:
             raise UsageError(f"--per-page must be a whole number from 1 to 1024, not {self.per_page}.")
         if self.page != "all" and not (self.page.isdecimal() and 1 <= int(self.page) < 10**6):
             raise UsageError(f"--page must be a whole number from 1, or 'all', not {self.page!r}.")
 
     def pages(self, target: Path, count: int) -> list[tuple[Path, range]]:
         """The files to write, and which of ``count`` cells go into each."""
-        ranges = [range(at, min(at + self.per_page, count)) for at in range(0, count, self.per_page)]
+        each = self.per_page or PER_PAGE
+        ranges = [range(at, min(at + each, count)) for at in range(0, count, each)]
         if self.page == "all":
             several = len(ranges) > 1
             return [
@@ -136,7 +141,7 @@ class Drawing:
             whole = atlas.sheet(drawn, self.layout.columns, cells.title + part + mark)
             image.save(path, whole, overwrite=self.overwrite)
             say(f"wrote {path}", self.quiet)
-        left = len(cells.each) - self.layout.per_page
+        left = len(cells.each) - (self.layout.per_page or PER_PAGE)
         if self.layout.page == "1" and left > 0:
             say(f"{left} more {cells.noun} are on further pages; --page 2, or --page all.", self.quiet)
 
@@ -200,6 +205,8 @@ def motifs(
     zoo.entry(wanted.network)
     target = named(out or Path(), wanted.network, "motifs", overwrite) if out else Path("motifs.png")
     target = free(target) if out is None and not overwrite else target
+    # All motifs of the built-in network are wanted at one glance.
+    layout = replace(layout, per_page=layout.per_page or 2 * PER_PAGE)
     drawing = Drawing(target, layout, wanted, run, source, overwrite, quiet)
     network = loaded(wanted.network, run, quiet)
     if not network.labels:

@@ -42,7 +42,7 @@ class MotifNet(nn.Module):
 
 def motif(state: State | None) -> Network:
     """The built-in network; its class names travel in the weights file."""
-    count = classes("motif", state, "logits.weight", 40)
+    count = classes("motif", state, "logits.weight", 79)
     return Network(
         "motif",
         MotifNet(count),
@@ -50,7 +50,7 @@ def motif(state: State | None) -> Network:
         STD,
         labels=labels(state, count),
         logits="logits",
-        objective="rose + owl + nautilus",
+        objective="stage3 + owl|rose",
         by_place=True,
         smallest=64,
     )

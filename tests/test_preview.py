@@ -31,7 +31,8 @@ def coarse(x: torch.Tensor) -> np.ndarray:
 
 
 def added(source: torch.Tensor, size: int, seed: int) -> torch.Tensor:
-    job = reverie.job(source, size=str(size), seed=seed)
+    """The dream of a file of that size: shrunk before, so that nothing is shared but what the eye shares."""
+    job = reverie.job(resize(source, (size * 9 // 16, size)).clamp(0, 1), seed=seed)
     *_, last = job.frames()
     return last.image - job.source
 

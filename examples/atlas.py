@@ -11,7 +11,7 @@ TARGET = HERE.parent / "docs" / "img"
 
 SHEETS: dict[str, list[str]] = {
     "atlas-layers": ["layers", "motif"],
-    "atlas-motifs": ["motifs", "--columns", "5", "--size", "240x160"],
+    "atlas-motifs": ["motifs", "--columns", "8", "--size", "240x160"],
     **{f"atlas-stage{number}": ["channels", "motif", f"stage{number}", "--page", "all"] for number in (1, 2, 3, 4)},
     "atlas-owl": ["find", "owl", "--top", "12"],
     "atlas-heat": ["inspect", str(HERE / "cat.jpg"), "--size", "320"],

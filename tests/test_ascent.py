@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from reverie.ascent import Shaping, ascend, carried, combined, gradient, image_gradient
+from reverie.ascent import Ascent, Shaping, carried, combined, gradient, image_gradient
 from reverie.network import Network
 from reverie.objective import Objective, channel, layer
 from reverie.ops import split
@@ -240,7 +240,7 @@ def test_spread_lets_calm_places_dream_too() -> None:
 def test_a_step_is_as_strong_whatever_the_size_of_the_picture(tiny: Network, size: tuple[int, int]) -> None:
     x = noise(1, 3, *size)
     g = gradient(tiny, A, Pixels(x), pad(0, 16, 16), generator())[1]
-    moved = ascend(Pixels(x), SHAPINGS["none"](g), 0.01).image()
+    moved = Ascent(0.01).step(Pixels(x), g, None)[0].image()
     assert float((moved - x).abs().mean()) == pytest.approx(0.01, rel=1e-3)
 
 
@@ -264,7 +264,7 @@ def test_without_momentum_a_direction_is_what_it_is():
 def test_a_step_goes_uphill(tiny: Network) -> None:
     param = Pixels(noise(1, 3, 32, 32))
     before, g = gradient(tiny, WHOLE, param, NOTHING, generator(), balance=False)
-    after, _ = gradient(tiny, WHOLE, ascend(param, Shaping()(g), 1e-3), NOTHING, generator(), balance=False)
+    after, _ = gradient(tiny, WHOLE, Ascent(1e-3).step(param, g, None)[0], NOTHING, generator(), balance=False)
     assert float(after) > float(before)
 
 

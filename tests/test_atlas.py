@@ -83,7 +83,7 @@ def test_each_cell_is_the_dream_of_its_objective_alone(tiny):
     wanted = [objective.channel("relu1", 0), objective.layer("relu2")]
     made = list(atlas.dreams(plan, wanted, source))
     for each, dream in zip(wanted, made, strict=True):
-        *_, last = render(replace(plan, objective=each), source)
+        *_, last = render(plan.dreaming(each), source)
         assert torch.equal(dream.picture, last.image) and not dream.silent
     assert not torch.equal(made[0].picture, made[1].picture)
 

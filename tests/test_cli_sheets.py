@@ -130,7 +130,7 @@ def test_find_lists_the_channels_with_the_largest_weights(capsys):
     assert found["method"] == "weights" and found["classes"] == [{"class": 0, "label": "owl"}]
     assert found["channels"][0]["value"] == pytest.approx(weights.max().item(), abs=1e-4)
     objective = found["channels"][0]["objective"]
-    assert reverie.job(objective=objective, size="40x32").plan.objective.layers == {"stage4"}
+    assert reverie.job(objective=objective, size="40x32").plan.octaves[0].objective.layers == {"stage4"}
     assert main(["find", "owl", "--top", "2"]) == 0
     out, err = capsys.readouterr()
     assert [line.split("\t")[0] for line in out.splitlines()] == [objective, found["channels"][1]["objective"]]

@@ -27,7 +27,7 @@ HOME_OF = {"safetensors": {"zoo"}, "pooch": {"zoo"}, "filelock": {"zoo"}, "googl
            "PIL": {"image", "atlas", "api", "cli"}, "tifffile": {"image"}, "cyclopts": {"cli"},
            "rich": {"cli"}, "pydantic": {"recipe", "record", "cli"},
            "torchvision": {"zoo/adopt"}, "timm": {"zoo/adopt"}, "keras": {"zoo/adopt"}, "h5py": {"zoo/adopt"},
-           "huggingface_hub": {"zoo/adopt"}}
+           "huggingface_hub": {"zoo/adopt"}, "av": {"film"}, "cv2": {"film"}, "matplotlib": {"plot"}}
 
 
 def room(path: Path) -> str:

@@ -1,10 +1,9 @@
-"""Pixels: moved and resized within 0..1, never in place."""
+"""Pixels: moved within 0..1, never in place."""
 
 from __future__ import annotations
 
 import torch
 
-from reverie.ops import resize
 from reverie.param import Pixels
 from tests.oracle.networks import noise
 
@@ -31,21 +30,4 @@ def test_a_move_leaves_the_picture_before_it_as_it_was() -> None:
     x = noise(1, 3, 5, 6)
     before = x.clone()
     Pixels(x).moved(torch.ones_like(x))
-    assert torch.equal(x, before)
-
-
-def test_resized_pixels_keep_to_their_range() -> None:
-    x = (noise(1, 3, 8, 8) > 0.5).float()
-    made = Pixels(x).resized((19, 23)).image()
-    assert made.shape == (1, 3, 19, 23)
-    assert float(made.min()) >= 0
-    assert float(made.max()) <= 1
-    torch.testing.assert_close(made, resize(x, (19, 23)).clamp(0, 1))
-
-
-def test_resizing_leaves_the_picture_before_it_as_it_was() -> None:
-    x = noise(1, 3, 8, 8) * 2 - 0.5
-    before = x.clone()
-    Pixels(x).resized((8, 8))
-    Pixels(x).resized((4, 4))
     assert torch.equal(x, before)

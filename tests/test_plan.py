@@ -10,11 +10,11 @@ import torch
 
 from reverie import recipe as recipes
 from reverie import zoo
-from reverie.ascent import Shaping
+from reverie.ascent import Ascent, Shaping
 from reverie.errors import UnknownName, UsageError
 from reverie.network import Network
 from reverie.objective import log_probability
-from reverie.plan import Octave, prepare, resolve, resolve_device
+from reverie.plan import prepare, resolve, resolve_device
 from reverie.recipe import Recipe
 from tests.oracle.networks import noise, tiny_network
 
@@ -141,24 +141,25 @@ def test_a_network_without_classes_takes_layers_only() -> None:
 
 def test_a_recipe_becomes_plain_numbers(tiny: Network) -> None:
     values: dict[str, Any] = {"octaves": 3, "octave_scale": 2, "steps": 5, "step_size": 0.02, "jitter": 40}
-    values |= {"step_decay": 0.5}
+    values |= {"step_decay": 0.5, "momentum": 0.6}
     values |= {"bands": 4, "fine": 0.5, "coarse": 0.6, "spread": 0.2, "gray": 0.1, "pad": 7, "blend": 0.25, "seed": 9}
     values |= {"detail": "carry", "balance": "raw", "objective": "owl", "focus": 0}
     plan = prepare(tiny, Recipe.of(values), (100, 160))
-    assert plan.octaves == (
-        Octave((25, 40), 5, 0.02, 20),
-        Octave((50, 80), 5, 0.01, 40),
-        Octave((100, 160), 5, 0.005, 40),
-    )
+    shaping = Shaping(bands=4, fine=0.5, spread=0.2, gray=0.1, coarse=0.6)
+    assert [(octave.size, octave.steps) for octave in plan.octaves] == [((25, 40), 5), ((50, 80), 5), ((100, 160), 5)]
+    assert [octave.rule for octave in plan.octaves] == [
+        Ascent(0.02, replace(shaping, coarse=1.0), 0.6),
+        Ascent(0.01, shaping, 0.6),
+        Ascent(0.005, shaping, 0.6),
+    ]
     assert (plan.size, plan.total, plan.notes) == ((100, 160), 15, ())
-    assert plan.shaping == Shaping(bands=4, fine=0.5, spread=0.2, gray=0.1, coarse=0.6)
-    assert (plan.detail, plan.pad, plan.blend, plan.balance, plan.seed) == ("carry", 7, 0.25, False, 9)
+    assert (plan.detail, plan.blend, plan.balance, plan.seed) == ("carry", 0.25, False, 9)
     assert (plan.device, plan.precision) == (torch.device("cpu"), "fp32")
-    assert [term.name for term in plan.objective.terms] == ["owl"]
+    assert [[term.name for term in octave.objective.terms] for octave in plan.octaves] == [["owl"]] * 3
 
 
 def test_without_a_wish_the_network_dreams_its_own(tiny: Network) -> None:
-    assert prepare(tiny, Recipe(), (32, 32)).objective.layers == {"relu2"}
+    assert prepare(tiny, Recipe(), (32, 32)).octaves[0].objective.layers == {"relu2"}
 
 
 def test_terms_are_balanced_by_default(tiny: Network) -> None:
@@ -176,7 +177,8 @@ def test_octaves_that_the_picture_cannot_hold_are_said(tiny: Network) -> None:
 def test_any_size_can_be_planned(tiny: Network, size: tuple[int, int]) -> None:
     plan = prepare(tiny, Recipe(), size)
     assert plan.size == size
-    assert all(octave.jitter <= max(octave.size) // 2 for octave in plan.octaves)
+    seen = plan.octaves[-1].transform(torch.zeros(1, 3, *size), torch.Generator())
+    assert max(seen.shape[-2:]) <= 4 * max(*size, 32)
 
 
 def test_the_plan_has_a_network_of_its_own(tiny: Network) -> None:
@@ -214,5 +216,5 @@ def test_every_preset_means_something_to_its_network(name: str) -> None:
     bundled = zoo.entry(recipe.network).bundled
     network = zoo.load(recipe.network) if bundled else zoo.architecture(recipe.network)
     plan = prepare(network, recipe, (96, 128))
-    assert plan.objective.terms
+    assert plan.octaves[0].objective.terms
     assert plan.total > 0

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -17,6 +18,10 @@ from reverie.transform import Transform
 NEIGHBORHOOD = (
     8  # pixels each way within which the finest band's strength is evened out; twice that in the next
 )
+
+
+Look = Callable[[Network, Objective, Tensor], tuple[Tensor, Tensor]]
+"""What :func:`image_gradient` is: the whole picture at once, or its tiles stitched."""
 
 
 def image_gradient(network: Network, objective: Objective, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,12 +59,13 @@ def gradient(
     transform: Transform,
     generator: torch.Generator,
     balance: bool = True,
+    look: Look = image_gradient,
 ) -> tuple[Tensor, Tensor]:
-    """Weighted score [B] and the gradient [B, 3, H, W] of ``param``'s image under ``transform``."""
-    leaf = param.image().detach().requires_grad_(True)
+    """Weighted score [B] and the gradient, shaped like ``param.values``, of its image under ``transform``."""
+    leaf = param.values.detach().requires_grad_(True)
     with torch.enable_grad():
-        seen = transform(leaf, generator)
-    scores, gradients = image_gradient(network, objective, seen)
+        seen = transform(replace(param, values=leaf).image(), generator)  # type: ignore[type-var]
+    scores, gradients = look(network, objective, seen)
     weights = [term.weight for term in objective.terms]
     (pulled,) = torch.autograd.grad(seen, leaf, combined(gradients, weights, balance))
     return torch.einsum("t,tb->b", scores.new_tensor(weights), scores), pulled
@@ -118,6 +124,21 @@ def carried(direction: Tensor, before: Tensor | None, momentum: float) -> Tensor
     return mixed / mean_abs(mixed).clamp_min(EPSILON)
 
 
-def ascend(param: Param, direction: Tensor, step_size: float) -> Param:
-    """One normalized step uphill: ``step_size`` is the mean change in image range."""
-    return param.moved(step_size * direction)
+class Rule(Protocol):
+    """How a gradient becomes a step: normalized ascent, or an optimizer."""
+
+    def step(self, param: Param, gradient: Tensor, state: Any) -> tuple[Param, Any]:
+        """``param`` one step uphill, and what the next step of the octave must know; None at first."""
+
+
+@dataclass(frozen=True)
+class Ascent:
+    """Normalized ascent (DeepDream, Mordvintsev 2015): ``step_size`` is the mean change in image range."""
+
+    step_size: float
+    shaping: Shaping = Shaping()
+    momentum: float = 0.0
+
+    def step(self, param: Param, gradient: Tensor, state: Tensor | None) -> tuple[Param, Tensor]:
+        direction = carried(self.shaping(gradient), state, self.momentum)
+        return param.moved(self.step_size * direction), direction

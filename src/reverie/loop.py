@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from reverie.ascent import ascend, carried, gradient
+from reverie.ascent import gradient
 from reverie.octave import start
 from reverie.ops import resize
 from reverie.param import Param, Pixels
 from reverie.plan import Octave, Plan
-from reverie.transform import compose, jitter, pad, wander
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,20 +68,15 @@ def render(plan: Plan, source: Tensor, detail: Tensor | None = None) -> Iterator
 def _octave(plan: Plan, octave: Octave, at: int, param: Param) -> Iterator[tuple[Param, Tensor, int]]:
     # Seeded by octave, so that pictures of different sizes draw alike in the octaves they share.
     generator = torch.Generator().manual_seed((plan.seed * 1_000_003 + at) % 2**63)
-    least, still = plan.network.smallest, pad(plan.pad, plan.network.smallest, 16)
-    classic = compose(still, jitter(octave.jitter))
-    transform = wander(plan.pad, octave.jitter, least, 16) if plan.pad else classic
-    # Large forms belong to the first octave: later ones leave them alone, so a small picture tells
-    # what a large one of the same source will be.
-    shaping = replace(plan.shaping, coarse=1.0) if at == 0 else plan.shaping
-    objective = plan.objective
+    objective = octave.objective
     if objective.measures:
         with torch.no_grad():
-            seen = plan.network.capture(still(param.image(), generator), objective.layers)
+            seen = plan.network.capture(octave.still(param.image(), generator), objective.layers)
         objective = objective.measured(seen)
-    direction: Tensor | None = None
+    state: Any = None
     for step in range(octave.steps):
-        score, raw = gradient(plan.network, objective, param, transform, generator, plan.balance)
-        direction = carried(shaping(raw), direction, plan.momentum)
-        param = ascend(param, direction, octave.step_size)
+        score, raw = gradient(
+            plan.network, objective, param, octave.transform, generator, plan.balance, plan.look
+        )
+        param, state = octave.rule.step(param, raw, state)
         yield param, score, step

@@ -7,17 +7,22 @@ from typing import Protocol
 
 from torch import Tensor
 
-from reverie.ops import Size, resize
-
 
 class Param(Protocol):
-    """Something that is an image [B, 3, H, W] in 0..1, can be moved and brought to another size."""
+    """Something that stands for an image [B, 3, H, W] in 0..1, and can be moved.
 
-    def image(self) -> Tensor: ...
+    A frozen dataclass, so that :func:`dataclasses.replace` makes the same one around other ``values``.
+    """
 
-    def moved(self, change: Tensor) -> Param: ...
+    @property
+    def values(self) -> Tensor:
+        """What the ascent changes: pixels, or a spectrum; of any shape [B, ...]."""
 
-    def resized(self, size: Size) -> Param: ...
+    def image(self) -> Tensor:
+        """The image, differentiable in ``values``."""
+
+    def moved(self, change: Tensor) -> Param:
+        """``values + change``, brought back to where they mean an image."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +36,3 @@ class Pixels:
 
     def moved(self, change: Tensor) -> Pixels:
         return Pixels((self.values + change).clamp_(0, 1))
-
-    def resized(self, size: Size) -> Pixels:
-        return Pixels(resize(self.values, size).clamp_(0, 1))

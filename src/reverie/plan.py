@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
 
 from reverie import objective as objectives
-from reverie.ascent import Shaping
+from reverie.ascent import Ascent, Look, Rule, Shaping, image_gradient
 from reverie.errors import UnknownName, UsageError
 from reverie.expression import Target, parse
 from reverie.network import Network
@@ -17,16 +17,25 @@ from reverie.octave import sizes
 from reverie.ops import Size
 from reverie.optimize import optimized, resolve_precision
 from reverie.recipe import Recipe
+from reverie.transform import Transform, compose, jitter, pad, wander
+
+_MULTIPLE = 16  # pixels that sides are rounded up to, as padded for the network
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Octave:
-    """The plain numbers of one octave: (height, width), steps, step size, jitter in pixels."""
+    """One octave: (height, width), steps, and the values that make its dream.
+
+    ``transform`` is what the network sees of the picture, drawn anew at every step; ``still`` the same with
+    nothing drawn.
+    """
 
     size: Size
     steps: int
-    step_size: float
-    jitter: int
+    objective: Objective
+    transform: Transform
+    still: Transform
+    rule: Rule
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,18 +43,19 @@ class Plan:
     """Everything :func:`reverie.render` needs but the source."""
 
     network: Network
-    objective: Objective
     octaves: tuple[Octave, ...]
-    shaping: Shaping
-    momentum: float
     detail: Literal["reinject", "lost", "carry"]
-    pad: int
     blend: float
     balance: bool
     seed: int
     device: torch.device
     precision: Literal["fp32", "bf16"]
+    look: Look = image_gradient
     notes: tuple[str, ...] = field(default=())
+
+    def dreaming(self, objective: Objective) -> Plan:
+        """The same plan for another objective, in every octave."""
+        return replace(self, octaves=tuple(replace(octave, objective=objective) for octave in self.octaves))
 
     @property
     def size(self) -> Size:
@@ -71,32 +81,39 @@ def prepare(
     if precision == "bf16" and not network.bf16:
         raise UsageError(f"The network {network.name} computes in fp32 alone; leave --precision bf16 out.")
     number_format = resolve_precision(precision if network.bf16 else "fp32", place)
+    ready = optimized(network, place, number_format)
     steps = sizes(size, recipe.octaves, recipe.octave_scale, recipe.smallest)
+    objective = resolve(network, recipe.objective or network.objective, recipe.focus)
     notes = []
     if recipe.octaves != "auto" and len(steps) < recipe.octaves:
         notes.append(f"A picture of {size[1]}x{size[0]} holds {len(steps)} octaves, not {recipe.octaves}.")
     return Plan(
-        network=optimized(network, place, number_format),
-        objective=resolve(network, recipe.objective or network.objective, recipe.focus),
-        octaves=tuple(
-            Octave(
-                each,
-                recipe.steps,
-                recipe.step_size * recipe.step_decay**at,
-                min(recipe.jitter, max(each) // 2),
-            )
-            for at, each in enumerate(steps)
-        ),
-        shaping=Shaping(recipe.bands, recipe.fine, recipe.spread, recipe.gray, recipe.coarse),
-        momentum=recipe.momentum,
+        network=ready,
+        octaves=tuple(_octave(network, recipe, objective, at, each) for at, each in enumerate(steps)),
         detail=recipe.detail,
-        pad=recipe.pad,
         blend=recipe.blend,
         balance=recipe.balance == "terms",
         seed=recipe.seed,
         device=place,
         precision=number_format,
         notes=tuple(notes),
+    )
+
+
+def _octave(network: Network, recipe: Recipe, objective: Objective, at: int, size: Size) -> Octave:
+    shift = min(recipe.jitter, max(size) // 2)
+    still = pad(recipe.pad, network.smallest, _MULTIPLE)
+    wandering = wander(recipe.pad, shift, network.smallest, _MULTIPLE)
+    # Large forms belong to the first octave: later ones leave them alone, so a small picture tells
+    # what a large one of the same source will be.
+    shaping = Shaping(recipe.bands, recipe.fine, recipe.spread, recipe.gray, recipe.coarse if at else 1.0)
+    return Octave(
+        size=size,
+        steps=recipe.steps,
+        objective=objective,
+        transform=wandering if recipe.pad else compose(still, jitter(shift)),
+        still=still,
+        rule=Ascent(recipe.step_size * recipe.step_decay**at, shaping, recipe.momentum),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from types import ModuleType
 
-import torch
+from torch import library
 
 _BOXES = "Tensor input, Tensor rois, float scale, int h, int w"
 _GRADIENT = "Tensor grad, Tensor rois, float scale, int h, int w, int b, int c, int height, int width"
@@ -32,7 +32,7 @@ SCHEMAS = (
     f"_deform_conv2d_backward(Tensor grad, {_DEFORM}) -> (Tensor, Tensor, Tensor, Tensor, Tensor)",
 )
 
-_library: torch.library.Library | None = None  # torch forgets the schemas when this goes
+_library: library.Library | None = None  # torch forgets the schemas when this goes
 
 
 def models() -> ModuleType:
@@ -42,7 +42,7 @@ def models() -> ModuleType:
         import torchvision.models
     except RuntimeError:
         if _library is None:
-            _library = torch.library.Library("torchvision", "DEF")
+            _library = library.Library("torchvision", "DEF")
             for schema in SCHEMAS:
                 _library.define(schema)
         import torchvision.models

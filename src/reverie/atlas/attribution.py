@@ -162,7 +162,7 @@ def examples(
     plan = prepare(network, recipe, (side, side), device=device, precision=precision)  # type: ignore[arg-type]
     for seed in range(count):
         source = cloud((side, side), torch.Generator().manual_seed(seed))
-        for dream in dreams(replace(plan, seed=seed), [plan.objective], source):
+        for dream in dreams(replace(plan, seed=seed), [plan.octaves[0].objective], source):
             yield dream.picture
 
 

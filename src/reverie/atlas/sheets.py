@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -44,7 +44,7 @@ def dreams(plan: Plan, objectives: Iterable[Objective], source: Tensor) -> Itera
     still = resize(source, plan.size).clamp(0, 1).cpu()
     for objective in objectives:
         picture = still
-        for frame in render(replace(plan, objective=objective), source):
+        for frame in render(plan.dreaming(objective), source):
             if frame.last:
                 picture = frame.image.detach().float().cpu()
         yield Dream(picture, torch.equal(picture, still))

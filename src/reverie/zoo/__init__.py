@@ -139,7 +139,7 @@ def entry(name: str) -> Entry:
 def libraries(name: str) -> tuple[str, ...]:
     """The optional libraries whose version decides what a foreign network computes."""
     found = foreign(name)
-    return (found.library,) if found is not None and found.library else ()
+    return (found.package,) if found is not None and found.package else ()
 
 
 def architecture(name: str) -> Network:

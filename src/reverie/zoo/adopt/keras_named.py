@@ -19,7 +19,7 @@ from urllib.error import URLError
 from reverie.errors import InputError, MissingError, UnknownName
 from reverie.network import Network
 from reverie.zoo.adopt import colors
-from reverie.zoo.adopt.keras import body, library
+from reverie.zoo.adopt.keras import body, imported
 from reverie.zoo.adopt.modules import around, digest, finished, imagenet_names
 from reverie.zoo.adopt.names import Foreign
 from reverie.zoo.adopt.sight import Sight
@@ -34,7 +34,7 @@ LARGEST = 2**26  # bytes of a model's description
 
 def application(found: Foreign, weights: Path | None, offline: bool, blank: bool) -> Network:
     """``keras:applications.NAME`` with ImageNet's weights or those of a file; ``blank``: with random ones."""
-    keras = library()
+    keras = imported()
     known = [name for name, each in vars(keras.applications).items() if callable(each) and name[0].isupper()]
     if found.what not in known:
         raise UnknownName("Keras application", found.what, known)
@@ -105,7 +105,7 @@ def model_file(found: Foreign) -> Network:
     path = Path(found.what).expanduser()
     if not path.is_file():
         raise InputError(f"The Keras model {path} does not exist; check its name and folder.")
-    keras = library()
+    keras = imported()
     try:
         description = _description(path)
     except Exception as error:  # whatever zipfile, h5py and json make of a damaged file

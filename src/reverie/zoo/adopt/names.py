@@ -40,7 +40,7 @@ class Foreign:
         return self.kind in ("file", "keras")
 
     @property
-    def library(self) -> str:
+    def package(self) -> str:
         """The distribution whose version decides what the network computes; "" where there is none."""
         return (
             {"applications": "keras"}.get(self.kind, self.kind) if self.kind not in ("file", "python") else ""

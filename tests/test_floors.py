@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = [
     ["errors", "ops", "expression"],
     ["recipe", "image", "trace", "network", "objective", "param", "transform"],
-    ["ascent", "octave", "optimize"],
+    ["shaping", "ascent", "octave", "optimize"],
     ["plan", "loop", "record"],
     ["zoo", "atlas"],
     ["api"],

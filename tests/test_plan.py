@@ -10,12 +10,13 @@ import torch
 
 from reverie import recipe as recipes
 from reverie import zoo
-from reverie.ascent import Ascent, Shaping
+from reverie.ascent import Ascent
 from reverie.errors import UnknownName, UsageError
 from reverie.network import Network
 from reverie.objective import log_probability
 from reverie.plan import prepare, resolve, resolve_device
 from reverie.recipe import Recipe
+from reverie.shaping import Shaping
 from tests.oracle.networks import noise, tiny_network
 
 IMAGE = noise(1, 3, 16, 16)

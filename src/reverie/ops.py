@@ -40,11 +40,14 @@ def rms(x: Tensor) -> Tensor:
     return x.square().mean(dim=(-3, -2, -1), keepdim=True).sqrt()
 
 
-def local_rms(x: Tensor, reach: int) -> Tensor:
-    """Root mean square over channels and the square of ``2 * reach + 1`` pixels around, [B, 1, H, W]."""
+def local_rms(x: Tensor, reach: int, size: Size | None = None) -> Tensor:
+    """Root mean square over channels and the square of ``2 * reach + 1`` pixels around, [B, 1, H, W].
+
+    ``size`` is that of the picture where ``x`` is a strip of it: the square is no larger than the picture.
+    """
     energy = x.square().mean(1, keepdim=True)
-    for axis, side in ((-2, x.shape[-2]), (-1, x.shape[-1])):
-        r = min(reach, (side - 1) // 2)
+    for axis, side, whole in zip((-2, -1), x.shape[-2:], size or x.shape[-2:], strict=True):
+        r = min(reach, (whole - 1) // 2)
         total = F.pad(energy.cumsum(axis), (0, 0, 1, 0) if axis == -2 else (1, 0))
         at = torch.arange(side, device=x.device)
         last, first = (at + r + 1).clamp(max=side), (at - r).clamp(min=0)
@@ -89,17 +92,19 @@ def without_alternation(image: Tensor) -> Tensor:
     return image
 
 
+def held(size: Size, levels: int) -> int:
+    """How many of ``levels`` bands a picture can hold: no filter reaches further than its short side."""
+    return sum(min(size) >= 8 << level for level in range(levels))
+
+
 def split(image: Tensor, levels: int) -> list[Tensor]:
     """``levels`` frequency bands, each about an octave, finest first, then the rest; their sum is ``image``.
 
     A Laplacian pyramid (Burt & Adelson 1983) that is never decimated, so that no band has a grid of its own
-    (the "a trous" transform of Holschneider et al. 1989). As many levels as the picture can hold: no
-    filter reaches further than its short side.
+    (the "a trous" transform of Holschneider et al. 1989).
     """
     bands = []
     for level in range(levels):
-        if min(image.shape[-2:]) < 8 << level:
-            break
         low = _smoothed(image, 1 << level)
         bands.append(image - low)
         image = low

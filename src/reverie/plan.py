@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 
 from reverie import objective as objectives
-from reverie.ascent import Ascent, Look, Rule, Shaping, image_gradient
+from reverie.ascent import Ascent, Look, Rule, image_gradient
 from reverie.errors import UnknownName, UsageError
 from reverie.expression import Target, parse
 from reverie.network import Network
@@ -17,6 +17,7 @@ from reverie.octave import sizes
 from reverie.ops import Size
 from reverie.optimize import optimized, resolve_precision
 from reverie.recipe import Recipe
+from reverie.shaping import Shaping
 from reverie.transform import Transform, compose, jitter, pad, wander
 
 _MULTIPLE = 16  # pixels that sides are rounded up to, as padded for the network

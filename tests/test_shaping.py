@@ -1,0 +1,135 @@
+"""What becomes of a raw gradient: against numpy twins, and strip by strip against the whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from reverie.ascent import Ascent
+from reverie.ops import split
+from reverie.param import Pixels
+from reverie.shaping import Rows, Shaping, strips, stripwise
+from tests.oracle import twins
+from tests.oracle.networks import noise
+
+SHAPINGS = {
+    "none": Shaping(),
+    "bands": Shaping(bands=3),
+    "fine": Shaping(bands=4, fine=0.35),
+    "spread": Shaping(bands=3, spread=0.7),
+    "gray": Shaping(gray=0.3),
+    "all": Shaping(bands=3, fine=0.35, spread=1.0, gray=0.5),
+}
+SIDE = st.integers(1, 60)
+
+
+def raw(h: int, w: int, seed: int = 0) -> Tensor:
+    return noise(1, 3, h, w, seed=seed, dtype=torch.float64) - 0.4
+
+
+@pytest.mark.parametrize("shaping", SHAPINGS.values(), ids=SHAPINGS)
+@given(h=SIDE, w=SIDE)
+def test_shaping_agrees_with_its_twin(shaping: Shaping, h: int, w: int) -> None:
+    g = raw(h, w)
+    twin = twins.shaped(g[0].numpy(), shaping.bands, shaping.fine, shaping.spread, shaping.gray)
+    np.testing.assert_allclose(shaping(g)[0].numpy(), twin, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("shaping", SHAPINGS.values(), ids=SHAPINGS)
+def test_a_direction_has_mean_strength_one_for_each_picture(shaping: Shaping) -> None:
+    for h, w in ((1, 1), (7, 9), (64, 48)):
+        made = shaping(torch.cat([raw(h, w), 100 * raw(h, w, seed=1)]))
+        np.testing.assert_allclose(made.abs().mean((1, 2, 3)).numpy(), [1, 1])
+
+
+@pytest.mark.parametrize("shaping", SHAPINGS.values(), ids=SHAPINGS)
+@pytest.mark.parametrize("factor", [1e-6, 1e6])
+def test_the_strength_of_a_gradient_does_not_matter(shaping: Shaping, factor: float) -> None:
+    g = raw(40, 30).float()
+    torch.testing.assert_close(shaping(factor * g), shaping(g), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("shaping", SHAPINGS.values(), ids=SHAPINGS)
+def test_no_gradient_gives_no_direction(shaping: Shaping) -> None:
+    assert torch.equal(shaping(torch.zeros(1, 3, 20, 30)), torch.zeros(1, 3, 20, 30))
+
+
+def test_gray_takes_the_color_out() -> None:
+    made = Shaping(gray=1.0)(raw(10, 10))
+    torch.testing.assert_close(made, made[:, :1].expand_as(made))
+
+
+def test_fine_turns_the_finest_band_down() -> None:
+    def finest(fine: float) -> float:
+        made = Shaping(bands=3, fine=fine)(raw(64, 64))[0].numpy()
+        return float(np.std(twins.split(made, 1)[0]))
+
+    assert finest(0.0) < 0.8 * finest(0.35)
+    assert finest(0.35) < 0.8 * finest(1.0)
+
+
+def test_spread_lets_calm_places_dream_too() -> None:
+    g = raw(64, 64)
+    g[..., :32] *= 0.1
+
+    def calm(spread: float) -> float:
+        made = Shaping(bands=3, spread=spread)(g).abs()
+        return float(made[..., :24].mean() / made[..., 40:].mean())
+
+    assert calm(0.0) < 0.3
+    assert calm(0.0) < calm(0.5) < calm(1.0)
+    assert calm(1.0) > 0.5
+
+
+def test_coarse_turns_down_what_lies_below_all_bands() -> None:
+    def lowest(coarse: float) -> float:
+        return split(Shaping(bands=3, coarse=coarse)(white), 3)[-1].std().item()
+
+    white = torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    assert lowest(0.0) < lowest(0.4) < lowest(1.0)
+
+
+@pytest.mark.parametrize("shaping", SHAPINGS.values(), ids=SHAPINGS)
+@given(h=SIDE, w=SIDE, height=st.integers(1, 70))
+def test_strips_make_what_the_whole_makes(shaping: Shaping, h: int, w: int, height: int) -> None:
+    g = raw(h, w)
+    over = strips((h, w), height, shaping.reach)
+    made = list(stripwise(lambda rows: shaping.walk(rows.of(g), rows), over))
+    assert [rows for rows, _ in made] == over
+    torch.testing.assert_close(torch.cat([each for _, each in made], 2), shaping(g), rtol=1e-9, atol=1e-9)
+
+
+def test_a_strip_needs_no_more_than_its_reach_and_not_much_less() -> None:
+    shaping, g = SHAPINGS["all"], raw(300, 20)
+    middle = Rows((300, 20), 140, 160, shaping.reach, shaping.reach)
+    assert shaping.reach < 140
+    far, near = g.clone(), g.clone()
+    far[..., middle.first - middle.above - 1, :] += 100
+    near[..., middle.first - 1, :] += 100
+
+    def without_sums(g: Tensor) -> Tensor:
+        walk = shaping.walk(middle.of(g), middle)
+        energies = next(walk)
+        walk.send(torch.ones_like(energies.value))
+        try:
+            walk.send(torch.ones(1, 1, 1, 1, dtype=torch.float64))
+        except StopIteration as done:
+            return middle.inner(done.value)
+        raise AssertionError("one sum for the bands, one for the direction")
+
+    assert torch.equal(without_sums(far), without_sums(g))
+    assert not torch.equal(without_sums(near), without_sums(g))
+
+
+def test_a_step_can_go_strip_by_strip_with_its_momentum() -> None:
+    rule = Ascent(0.02, SHAPINGS["all"], 0.4)
+    g, before = raw(90, 40), Shaping()(raw(90, 40, seed=1))
+    moved, whole = rule.step(Pixels(noise(1, 3, 90, 40, dtype=torch.float64)), g, before)
+    over = strips((90, 40), 32, rule.shaping.reach)
+    made = stripwise(lambda rows: rule.walk(rows.of(g), rows.of(before), rows), over)
+    torch.testing.assert_close(torch.cat([each for _, each in made], 2), whole, rtol=1e-9, atol=1e-9)
+    assert float((moved.image() - 0.5).abs().max()) < 0.5

@@ -15,7 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = [
     ["errors", "ops", "expression"],
     ["recipe", "image", "trace", "network", "objective", "param", "transform"],
-    ["shaping", "ascent", "octave", "optimize"],
+    ["shaping", "ascent", "tile", "octave", "optimize"],
     ["plan", "loop", "record"],
     ["zoo", "atlas"],
     ["api"],

@@ -16,15 +16,17 @@ from reverie.param import Param
 from reverie.shaping import Rows, Shaping, Walk, equalized, walked
 from reverie.transform import Transform
 
-Look = Callable[[Network, Objective, Tensor], tuple[Tensor, Tensor]]
+Look = Callable[[Network, Objective, Tensor, torch.Generator | None], tuple[Tensor, Tensor]]
 """What :func:`image_gradient` is: the whole picture at once, or its tiles stitched."""
 
 
-def image_gradient(network: Network, objective: Objective, image: Tensor) -> tuple[Tensor, Tensor]:
+def image_gradient(
+    network: Network, objective: Objective, image: Tensor, generator: torch.Generator | None = None
+) -> tuple[Tensor, Tensor]:
     """Scores [T, B] of the T terms and the gradient of each, [T, B, 3, H, W], unweighted.
 
     ``image`` is [B, 3, H, W] in 0..1. One gradient a term, because terms are balanced only after
-    each is whole.
+    each is whole. ``generator`` is there for looks that draw something; this one does not.
     """
     leaf = image.detach().requires_grad_(True)
     with torch.enable_grad():
@@ -61,7 +63,7 @@ def gradient(
     leaf = param.values.detach().requires_grad_(True)
     with torch.enable_grad():
         seen = transform(replace(param, values=leaf).image(), generator)  # type: ignore[type-var]
-    scores, gradients = look(network, objective, seen)
+    scores, gradients = look(network, objective, seen, generator)
     weights = [term.weight for term in objective.terms]
     (pulled,) = torch.autograd.grad(seen, leaf, combined(gradients, weights, balance))
     return torch.einsum("t,tb->b", scores.new_tensor(weights), scores), pulled

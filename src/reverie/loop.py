@@ -71,7 +71,7 @@ def _octave(plan: Plan, octave: Octave, at: int, param: Param) -> Iterator[tuple
     objective = octave.objective
     if objective.measures:
         with torch.no_grad():
-            seen = plan.network.capture(octave.still(param.image(), generator), objective.layers)
+            seen = plan.capture(octave.still(param.image(), generator), objective.layers)
         objective = objective.measured(seen)
     state: Any = None
     for step in range(octave.steps):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from reverie.errors import UnknownName, UsageError
+from reverie.ops import Size
 from reverie.trace import Traced, leaf, traced
 
 Activations = dict[str, Tensor]
@@ -159,9 +161,9 @@ class Network:
     def layers(self) -> tuple[Layer, ...]:
         """Every module that yields an activation, in the order of the forward pass."""
         side = self.smallest * -(-64 // self.smallest)
-        small = large = self._traced(2 * side)
+        small = large = self._traced((2 * side, 2 * side))
         if any(each.jump is None for each in large.values()):
-            small = self._traced(side)
+            small = self._traced((side, side))
         names: dict[str, list[str]] = {}
         for alias, path in self.aliases.items():
             names.setdefault(path, []).append(alias)
@@ -176,9 +178,26 @@ class Network:
             found.append(Layer(name, known, kind, seen.shape[1], stride, seen.receptive, seen.inputs))
         return tuple(found)
 
-    def _traced(self, side: int) -> dict[str, Traced]:
+    @cached_property
+    def _sights(self) -> dict[Size, dict[str, Traced]]:
+        return {}
+
+    def sight(self, size: Size) -> tuple[Size, dict[str, Traced]]:
+        """What stands behind each layer for a picture of ``size`` (height, width), by path, in forward order.
+
+        Shapes and spans are those of a small picture, whose size comes with them: its sides differ by multiples
+        of the largest stride, so that whatever depends on an odd or even side is as it is there.
+        """
+        stride = math.lcm(*(each.stride for each in self.layers if each.receptive))
+        least = 2 * self.smallest * -(-64 // self.smallest)
+        height, width = (side if side < least else least + (side - least) % stride for side in size)
+        if (height, width) not in self._sights:
+            self._sights[height, width] = self._traced((height, width))
+        return (height, width), self._sights[height, width]
+
+    def _traced(self, size: Size) -> dict[str, Traced]:
         device = next((each.device for each in self.module.parameters()), torch.device("cpu"))
-        image = torch.full((1, 3, side, side), 0.5, device=device)
+        image = torch.full((1, 3, *size), 0.5, device=device)
         return traced(
             self.module, image, self._normalized, lambda name, output: self._read(name, output, image)
         )

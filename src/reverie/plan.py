@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from reverie import objective as objectives
 from reverie.ascent import Ascent, Look, Rule, image_gradient
 from reverie.errors import UnknownName, UsageError
 from reverie.expression import Target, parse
-from reverie.network import Network
+from reverie.network import Activations, Network
 from reverie.objective import Objective
 from reverie.octave import sizes
 from reverie.ops import Size
 from reverie.optimize import optimized, resolve_precision
 from reverie.recipe import Recipe
 from reverie.shaping import Shaping
+from reverie.tile import Tiles
 from reverie.transform import Transform, compose, jitter, pad, wander
 
 _MULTIPLE = 16  # pixels that sides are rounded up to, as padded for the network
@@ -57,6 +60,13 @@ class Plan:
     def dreaming(self, objective: Objective) -> Plan:
         """The same plan for another objective, in every octave."""
         return replace(self, octaves=tuple(replace(octave, objective=objective) for octave in self.octaves))
+
+    def capture(self, image: Tensor, layers: Iterable[str]) -> Activations:
+        """What the network sees, in one piece or by tiles, without a graph."""
+        if isinstance(self.look, Tiles):
+            return self.look.capture(self.network, image, layers)
+        with torch.no_grad():
+            return self.network.capture(image, layers)
 
     @property
     def size(self) -> Size:

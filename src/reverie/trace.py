@@ -41,13 +41,15 @@ class Seen:
 class Traced:
     """The first activation of a module, [B, C, h, w] or [B, C], and what it saw, as in a Layer of reverie.network.
 
-    ``jump`` is its stride, None where nothing can be said of it.
+    ``jump`` is its stride, None where nothing can be said of it; ``spans`` are what its units see along
+    height and width, None where that is the whole picture or not known.
     """
 
     shape: torch.Size
     jump: int | None
     receptive: int
     inputs: tuple[str, ...]
+    spans: tuple[Span, Span] | None = None
 
 
 class _Tracing(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -106,6 +108,8 @@ def _spans(
         return height.window(1, 1, top, 1), width.window(1, 1, left, 1)
     pooled = operation in (aten._adaptive_avg_pool2d, aten.adaptive_max_pool2d, aten.mean)
     # Channels go last and come back, or are joined there; height and width stay who they are.
+    # Normalized over places, a unit sees them all.
+    pooled = pooled or operation is aten.native_group_norm or (operation is aten.native_batch_norm and args[5])
     joined = operation is aten.cat and (args[1] if len(args) > 1 else 0) in (3, -1)
     turned = result.ndim == 4 and (joined or operation in (aten.permute, aten.transpose))
     if pooled or (not turned and any(tensor.shape[-2:] != result.shape[-2:] for tensor, _ in read)):
@@ -158,7 +162,8 @@ def traced(
             spans = next((seen.spans for _, seen in tracing.ask(output)), None)
             jump = spans[0].jump if spans else 0 if activation.shape[2:].numel() == 1 else None
             receptive = max(each.last - each.first + 1 for each in spans) if spans else 0
-            found.setdefault(name, Traced(activation.shape, jump, receptive, tuple(sorted(inputs_of[name]))))
+            read_by = tuple(sorted(inputs_of[name]))
+            found.setdefault(name, Traced(activation.shape, jump, receptive, read_by, spans))
             if leaf(part):
                 for each in tree_leaves(output):
                     if isinstance(each, Tensor):

@@ -2,15 +2,76 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
 
+from reverie import zoo
+from reverie.ascent import image_gradient
+from reverie.errors import UsageError
 from reverie.network import Network
-from reverie.optimize import optimized, resolve_precision
-from tests.oracle.networks import noise
+from reverie.objective import layer
+from reverie.optimize import Optimized, operations, optimized, resolve_precision
+from reverie.optimize.operations import Convolution, Gated, one_call
+from reverie.plan import resolve
+from tests.oracle.networks import noise, tiny_network
 
 CPU = torch.device("cpu")
 IMAGE = noise(2, 3, 17, 24)
+CHANNELS_LAST = torch.channels_last
+
+
+def lively(name: str) -> Network:
+    """A network of the zoo in float64, its batch norms neither fresh nor alike, its signal not fading on the way."""
+    torch.manual_seed(0)
+    network = zoo.load(name) if name == "motif" else zoo.architecture(name)
+    for part in network.module.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.running_mean.normal_(0, 0.1)  # type: ignore[union-attr, operator]
+            part.running_var.uniform_(0.5, 2)  # type: ignore[union-attr, operator]
+            part.weight.uniform_(0.5, 1.5)
+            part.bias.normal_(0, 0.1)
+        elif isinstance(part, nn.Conv2d) and name != "motif":
+            nn.init.kaiming_normal_(part.weight)
+    network.module.double()
+    return network
+
+
+def operations_of(network: Network, *layers: str) -> list[str]:
+    """The kinds of what is run for those layers, in order."""
+    assert isinstance(network, Optimized)
+    return [type(part).__name__ for part in network._builder.built(layers).children()]
+
+
+@pytest.mark.parametrize("name", [each for each in zoo.NETWORKS if each != "vgg19"])
+def test_every_network_of_the_zoo_gives_the_same_score_and_gradient(name: str) -> None:
+    network = lively(name)
+    objective = resolve(network, network.objective)
+    image = noise(1, 3, 76, 85, dtype=torch.float64)
+    scores, gradients = image_gradient(network, objective, image)
+    ready = optimized(network, CPU, "fp32")
+    assert isinstance(ready, Optimized)
+    own, found = image_gradient(ready, objective, image)
+    torch.testing.assert_close(own, scores, rtol=1e-9, atol=0)
+    assert (found - gradients).norm() < 1e-9 * gradients.norm()
+
+
+@pytest.mark.parametrize("name", ["googlenet", "googlenet-bvlc", "inception_v1", "resnet18", "squeezenet1_1"])
+def test_every_layer_that_is_asked_for_is_the_same_whatever_else_is_asked_for(name: str) -> None:
+    network = lively(name)
+    ready = optimized(network, CPU, "fp32")
+    image = noise(1, 3, 64, 65, dtype=torch.float64)
+    names = [each.name for each in network.layers][:40]
+    expected = network.capture(image, names)
+    for asked in (names, *([each] for each in names[::3])):
+        found = ready.capture(image, asked)
+        assert set(found) == {"image", *asked}
+        for each in asked:
+            torch.testing.assert_close(found[each], expected[each], rtol=1e-9, atol=1e-9)
 
 
 def test_the_reference_precision_gives_the_same_numbers(tiny: Network) -> None:
@@ -21,16 +82,19 @@ def test_the_reference_precision_gives_the_same_numbers(tiny: Network) -> None:
 
 def test_half_precision_is_near_and_its_activations_are_float(tiny: Network) -> None:
     ready = optimized(tiny, CPU, "bf16")
-    assert {parameter.dtype for parameter in ready.module.parameters()} == {torch.bfloat16}
     found, exact = (network.capture(IMAGE, ["relu2"])["relu2"] for network in (ready, tiny))
     assert found.dtype == torch.float32
+    assert not torch.equal(found, exact)
     torch.testing.assert_close(found, exact, rtol=0.05, atol=0.02)
 
 
-def test_the_network_handed_in_stays_as_it_is(tiny: Network) -> None:
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_network_handed_in_stays_as_it_is(tiny: Network, precision: str) -> None:
     before = {key: value.clone() for key, value in tiny.module.state_dict().items()}
-    ready = optimized(tiny, CPU, "bf16")
-    for parameter in ready.module.parameters():
+    ready = optimized(tiny, CPU, precision)  # type: ignore[arg-type]
+    assert isinstance(ready, Optimized)
+    ready.capture(IMAGE, ["relu2"])
+    for parameter in ready._builder.built(("relu2",)).parameters():
         parameter.zero_()
     after = tiny.module.state_dict()
     assert all(torch.equal(value, after[key]) for key, value in before.items())
@@ -43,6 +107,200 @@ def test_it_is_frozen_and_knows_what_the_network_knew(tiny: Network) -> None:
     assert not ready.module.training
     assert (ready.labels, ready.aliases, ready.smallest) == (tiny.labels, tiny.aliases, tiny.smallest)
     assert ready.layers == tiny.layers
+    assert replace(ready, name="other").layers == tiny.layers
+
+
+def test_another_module_is_made_ready_too(tiny: Network) -> None:
+    ready = optimized(tiny, CPU, "fp32").with_module(tiny_network(seed=5).module)
+    expected = tiny_network(seed=5).capture(IMAGE, ["relu2"])["relu2"]
+    torch.testing.assert_close(ready.capture(IMAGE, ["relu2"])["relu2"], expected)
+
+
+def test_nothing_is_run_that_is_not_needed() -> None:
+    vgg = optimized(zoo.architecture("squeezenet1_1"), CPU, "fp32")
+    assert operations_of(vgg, "features.1") == ["Convolution"]
+    assert operations_of(vgg, "features.0") == ["Convolution"]
+    assert operations_of(vgg, "features.3.squeeze") == ["Convolution", "Gated", "Convolution"]
+    assert operations_of(vgg, "features.3.expand1x1_activation")[2:] == ["Convolution", "Convolution"]
+
+
+def test_what_is_asked_for_is_not_swallowed() -> None:
+    ready = optimized(zoo.architecture("resnet18"), CPU, "fp32")
+    assert operations_of(ready, "relu") == ["Convolution"]
+    assert operations_of(ready, "bn1", "relu") == ["Convolution", "ReLU"]
+    assert operations_of(ready, "conv1", "relu") == ["Convolution", "BatchNorm2d", "ReLU"]
+    assert operations_of(ready, "layer1.0") == ["Convolution", "Gated", "Convolution", "Convolution"]
+
+
+def test_a_layer_that_takes_no_part_is_refused(tiny: Network) -> None:
+    class Ignoring(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.idle, self.used = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.used(x)  # type: ignore[no-any-return]
+
+    ready = optimized(tiny.with_module(Ignoring()), CPU, "fp32")
+    assert isinstance(ready, Optimized)
+    with pytest.raises(UsageError, match="takes no part"):
+        ready.capture(IMAGE, ["idle"])
+
+
+class Odd(nn.Module):
+    """What a graph cannot hold: it decides by the values, or draws, or writes in place."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.conv, self.how = nn.Conv2d(3, 4, 3), how
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        if self.how == "decides" and x.mean() > 1e9:
+            return x * 0
+        if self.how == "draws":
+            return x + torch.rand(1)
+        if self.how == "writes":
+            x[:, 0] = 1
+        return x.clamp_(min=-9) if self.how == "clamps" else x
+
+
+@pytest.mark.parametrize("how", ["decides", "draws", "writes", "clamps"])
+def test_what_cannot_be_followed_is_converted_as_it_stands(how: str) -> None:
+    network = Network("odd", Odd(how), (0.0,) * 3, (1.0,) * 3, objective="conv")  # type: ignore[arg-type]
+    ready = optimized(network, CPU, "bf16")
+    assert not isinstance(ready, Optimized)
+    assert {each.dtype for each in ready.module.parameters()} == {torch.bfloat16}
+    with torch.no_grad():
+        assert ready.capture(IMAGE, ["conv"])["conv"].isfinite().all()
+
+
+def test_a_forward_put_upon_a_module_counts(tiny: Network) -> None:
+    tiny.module.relu2.forward = lambda x: x * 0  # type: ignore[assignment, union-attr]
+    assert not optimized(tiny, CPU, "fp32").capture(IMAGE, ["relu2"])["relu2"].any()
+
+
+def test_a_module_that_somebody_listens_to_is_left_as_it_is(tiny: Network) -> None:
+    heard: list[Tensor] = []
+    tiny.module.conv1.register_forward_hook(lambda module, given, out: heard.append(out))  # type: ignore[operator, union-attr]
+    ready = optimized(tiny, CPU, "fp32")
+    ready.capture(IMAGE, ["relu2"])
+    assert not isinstance(ready, Optimized) and len(heard) == 1
+
+
+def test_two_terms_and_two_pictures_go_through_one_forward(tiny: Network) -> None:
+    objective = layer("relu1") + layer("conv2")
+    scores, gradients = image_gradient(tiny, objective, IMAGE)
+    own, found = image_gradient(optimized(tiny, CPU, "fp32"), objective, IMAGE)
+    torch.testing.assert_close(own, scores)
+    torch.testing.assert_close(found, gradients)
+
+
+@given(
+    inputs=st.sampled_from([1, 3, 4, 6]),
+    kernel=st.tuples(st.integers(1, 7), st.integers(1, 7)),
+    stride=st.integers(1, 4),
+    padding=st.tuples(st.integers(0, 3), st.integers(0, 3)),
+    sides=st.tuples(st.integers(8, 20), st.integers(8, 20)),
+    relu=st.booleans(),
+    shortcut=st.booleans(),
+)
+def test_a_convolution_in_one_call_is_a_convolution(
+    inputs: int,
+    kernel: tuple[int, int],
+    stride: int,
+    padding: tuple[int, int],
+    sides: tuple[int, int],
+    relu: bool,
+    shortcut: bool,
+) -> None:
+    conv = nn.Conv2d(inputs, 5, kernel, stride, padding).double().requires_grad_(False)
+    x = noise(2, inputs, *sides, dtype=torch.float64).requires_grad_()
+    y = conv(x)
+    other = noise(*y.shape, seed=2, dtype=torch.float64).requires_grad_() if shortcut else None
+    if other is not None:
+        y = y - other * -1
+    y = y.relu() if relu else y
+    given_back = noise(*y.shape, seed=3, dtype=torch.float64) - 0.5
+    leaves = [x] if other is None else [x, other]
+    expected = torch.autograd.grad(y, leaves, given_back)
+    own = Convolution(conv, relu)(x, other)
+    torch.testing.assert_close(own, y)
+    for found, wanted in zip(torch.autograd.grad(own, leaves, given_back), expected, strict=True):
+        torch.testing.assert_close(found, wanted)
+
+
+def test_few_channels_at_a_stride_come_back_without_the_stride() -> None:
+    conv = nn.Conv2d(3, 8, 7, 2, 3).double()
+    assert Convolution(conv).unfolded is not None
+    assert Convolution(nn.Conv2d(8, 8, 7, 2, 3)).unfolded is None
+    assert Convolution(nn.Conv2d(3, 8, 7, 1, 3)).unfolded is None
+
+
+def test_a_sum_that_broadcasts_is_still_the_sum() -> None:
+    conv = nn.Conv2d(3, 5, 3).double()
+    x, other = noise(1, 3, 9, 9, dtype=torch.float64), noise(1, 5, 1, 1, dtype=torch.float64)
+    torch.testing.assert_close(Convolution(conv, relu=True)(x, other), (conv(x) + other).relu())
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("relu", [True, False])
+@pytest.mark.parametrize("shortcut", [True, False])
+def test_the_one_call_and_its_fallback_agree(
+    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, relu: bool, shortcut: bool
+) -> None:
+    if not one_call(dtype, "cpu"):
+        pytest.skip("this torch, or this processor, has no such call")
+    conv = nn.Conv2d(6, 8, 3, padding=1)
+    whole = Convolution(conv.to(dtype).to(memory_format=CHANNELS_LAST), relu)  # type: ignore[call-overload]
+    x = noise(1, 6, 12, 13).to(dtype).contiguous(memory_format=CHANNELS_LAST).requires_grad_()
+    other = noise(1, 8, 12, 13, seed=1).to(dtype).contiguous(memory_format=CHANNELS_LAST) if shortcut else None
+    one = whole(x, other)
+    (g,) = torch.autograd.grad(one.float().square().sum(), x)
+    monkeypatch.setattr(operations, "one_call", lambda dtype, device: False)
+    several = whole(x, other)
+    (expected,) = torch.autograd.grad(several.float().square().sum(), x)
+    near = {"rtol": 1e-5, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 0.05, "atol": 0.05}
+    torch.testing.assert_close(one, several, **near)  # type: ignore[arg-type]
+    torch.testing.assert_close(g, expected, **near)  # type: ignore[arg-type]
+
+
+def test_where_the_one_call_is_missing_it_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.ops, "mkldnn", object())
+    one_call.cache_clear()
+    assert not one_call(torch.float32, "cpu")
+    monkeypatch.undo()
+    one_call.cache_clear()
+    assert not one_call(torch.float64, "cpu") and not one_call(torch.float32, "cuda")
+
+
+@pytest.mark.parametrize("pool", [nn.MaxPool2d(3, 2, ceil_mode=True), nn.MaxPool2d(2), nn.MaxPool2d(3, 1, 1)])
+def test_the_gradient_may_be_stopped_behind_the_pool(pool: nn.MaxPool2d) -> None:
+    x = (noise(1, 4, 11, 13, dtype=torch.float64) - 0.5).requires_grad_()
+    # Whole windows at 0, and ties above it.
+    x.data[:, :, :6] = x.data[:, :, :6].clamp(max=-0.1)
+    x.data[:, :, 8:] = x.data[:, :, 8:].mul(4).round().div(4)
+    conv = nn.Conv2d(4, 4, 1, bias=False).double().requires_grad_(False)
+    conv.weight.copy_(torch.eye(4).view(4, 4, 1, 1))
+    y = pool(x.relu())
+    (expected,) = torch.autograd.grad(y, x, torch.arange(y.numel()).view_as(y).double())
+    own = Gated(pool)(Convolution(conv, relu=True, gated=False)(x))
+    (found,) = torch.autograd.grad(own, x, torch.arange(y.numel()).view_as(y).double())
+    assert torch.equal(own, y) and torch.equal(found, expected)
+
+
+def test_everything_stays_channels_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    ready = optimized(zoo.architecture("googlenet"), CPU, "bf16")
+    assert isinstance(ready, Optimized)
+    runner = ready._builder.built(("inception4a",))
+    seen: list[bool] = []
+    for part in runner.children():
+        part.register_forward_hook(
+            lambda module, given, out: seen.append(out.is_contiguous(memory_format=CHANNELS_LAST))
+        )
+    image = noise(1, 3, 64, 80).requires_grad_()
+    runner(ready._normalized(image))
+    assert len(seen) > 20 and all(seen)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
@@ -100,6 +100,15 @@ class Network:
         if not wanted:
             return found
 
+        outputs = self._outputs(image, wanted)
+        for name in sorted(wanted):
+            if name not in outputs:
+                raise UsageError(self._idle(name))
+            found[name] = self._activation(name, outputs[name], image)
+        return found
+
+    def _outputs(self, image: Tensor, wanted: Set[str]) -> dict[str, object]:
+        """What the modules of those paths give, as far as they are run."""
         outputs: dict[str, object] = {}
 
         def keep(name: str) -> Callable[[nn.Module, object, object], None]:
@@ -121,11 +130,7 @@ class Network:
         finally:
             for handle in handles:
                 handle.remove()
-        for name in sorted(wanted):
-            if name not in outputs:
-                raise UsageError(self._idle(name))
-            found[name] = self._activation(name, outputs[name], image)
-        return found
+        return outputs
 
     def _activation(self, name: str, output: object, image: Tensor) -> Tensor:
         activation = self._read(name, output, image)

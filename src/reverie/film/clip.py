@@ -1,0 +1,302 @@
+"""Films read: a Clip is what a video file shows, upright, in square pixels and RGB, every frame exactly once."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import math
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reverie.errors import InputError, MissingError
+from reverie.ops import Size, resize
+
+PathLike = str | os.PathLike[str]
+_STILLS = ("image2", "tty", "_pipe")  # demuxers of pictures and of text, which FFmpeg takes for videos
+_MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # H.273 matrix -> what swscale calls it
+_BT601, _BT709, _LIMITED, _FULL = 5, 1, 1, 2
+_SEEK = 10  # seconds into a file from which on it is worth looking for a key frame
+_HDR = {16: "PQ", 18: "HLG"}
+_FILTERS = (
+    4 | 8192 | 16384 | 262144 | 524288
+)  # bicubic, chroma in full, rounded accurately, same bits everywhere
+
+
+def pyav() -> Any:
+    """The module ``av``; :class:`MissingError` where it is not installed."""
+    try:
+        module = importlib.import_module("av")
+    except ImportError:
+        raise MissingError("Films need PyAV; install it with: pip install 'reverie[video]'") from None
+    module.logging.set_level(None)  # what FFmpeg grumbles about on stderr is a sentence of ours, or harmless
+    return module
+
+
+@dataclass(frozen=True)
+class Timing:
+    """When the frames of a file are shown, read off its packets: ``count`` of them, at ``fps`` a second on average
+    (``variable`` where they are not alike), the last one gone at ``end``, in seconds."""
+
+    count: int
+    fps: Fraction
+    variable: bool
+    end: Fraction
+
+
+class Clip:
+    """A video file: its facts, and its frames.
+
+    ``size`` is (height, width) in pixels as shown: after rotation, in square pixels. ``fps`` is the average rate,
+    ``variable`` says whether frames are unevenly spaced, ``count`` how many there should be, ``duration`` how many
+    seconds they last. ``time_base`` is the tick of its times in seconds, ``sound`` has the codec of each audio
+    stream, ``notes`` a sentence for each oddity; it grows while frames are read. Raises :class:`InputError` for
+    whatever is no video that can be read, :class:`MissingError` without PyAV. Example: ``Clip("holiday.mp4").fps``.
+    """
+
+    def __init__(self, path: PathLike) -> None:
+        self.path, self.notes = Path(path), list[str]()
+        with self._opened() as (container, stream):
+            self.sound = tuple(
+                each.codec_context.name for each in container.streams.audio if each.codec_context
+            )
+            self.time_base = Fraction(stream.time_base or Fraction(1, 90_000))
+            # An AVI stores no times; what FFmpeg makes up for its reordered frames is not in order.
+            self._counted = container.format.name == "avi"
+            self._zero = Fraction(container.start_time or 0, 1_000_000)
+            self.timing = self._timed(container, stream)
+        self.count, self.fps, self.variable = self.timing.count, self.timing.fps, self.timing.variable
+        with self._opened() as (container, stream):
+            first = next(self._decoded(container, stream), None)
+            if first is None:
+                raise InputError(f"{self.path} holds no frames that can be read; copy or download it again.")
+            aspect = Fraction(stream.sample_aspect_ratio or 1)
+            self.size: Size = self._shown(first, aspect)
+            self.duration = self.timing.end - self._time(first, 0)
+            self._remark(first)
+
+    def digest(self) -> str:
+        """The SHA-256 of the file, in hex."""
+        with open(self.path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def frames(
+        self, start: Fraction | float = 0, stop: Fraction | float | None = None, skip: int = 0
+    ) -> Iterator[tuple[Fraction, Tensor]]:
+        """The frames shown from ``start`` until before ``stop``, in seconds of the file, without the first ``skip``.
+
+        Yields (seconds since ``start``, image [1, 3, H, W] float32 in 0..1, RGB). Times rise strictly, and every
+        frame that the decoder gives comes exactly once, those it holds back to the end too. What is damaged is left
+        out and noted. Memory does not grow with the length.
+        """
+        start, stop = Fraction(start), None if stop is None else Fraction(stop)
+        last, index, seen = Fraction(-1), 0, 0
+        with self._opened() as (container, stream):
+            for frame in self._from(container, stream, start):
+                time = max(self._time(frame, index), last + self.time_base if index else last)
+                last, index = time, index + 1
+                if time < start:
+                    continue
+                if stop is not None and time >= stop:
+                    return
+                seen += 1
+                if seen > skip:
+                    yield time - start, self._image(frame)
+        if not start and stop is None and index < self.count:
+            note = (
+                f"{self.path.name} is damaged or cut short: {index} of its {self.count} frames could be read."
+            )
+            self.notes += [] if note in self.notes else [note]
+
+    def expected(self, start: Fraction | float = 0, stop: Fraction | float | None = None) -> int:
+        """About how many frames :meth:`frames` will give; for a progress bar."""
+        until = self.duration if stop is None else min(Fraction(stop), self.duration)
+        share = (until - Fraction(start)) / self.duration if self.duration else Fraction(1)
+        return max(math.ceil(share * self.count), 0)
+
+    @contextlib.contextmanager
+    def _opened(self) -> Iterator[tuple[Any, Any]]:
+        """The container and its video stream, and whatever FFmpeg throws as one sentence."""
+        av, path = pyav(), self.path
+        if not path.exists():
+            raise InputError(f"{path} does not exist; check its name and folder.")
+        if not path.is_file():
+            raise InputError(f"{path} is {'a folder' if path.is_dir() else 'no file'}; name a video file.")
+        if not path.stat().st_size:
+            raise InputError(f"{path} is empty; copy or download it again.")
+        try:
+            # No playlist may make us read another file or ask a server.
+            container = av.open(
+                f"file:{path}", container_options={"protocol_whitelist": "file"}, metadata_errors="ignore"
+            )
+        except PermissionError:
+            raise InputError(f"{path} may not be read; change its permissions.") from None
+        except (av.error.FFmpegError, OSError, ValueError):
+            raise InputError(
+                f"{path} is no video that can be read, or is cut short; give an MP4, MOV, WebM, ..."
+            ) from None
+        with container:
+            if container.format.name.endswith(_STILLS):
+                raise InputError(
+                    f"{path} is no video; 'reverie dream' and 'reverie film zoom' take pictures."
+                )
+            shown = [each for each in container.streams.video if not _is_cover(each)]
+            if not shown:
+                what = "holds sound only" if container.streams.audio else "holds no video"
+                raise InputError(f"{path} {what}; give a file with moving pictures.")
+            stream = shown[0]
+            if stream.codec_context is None:
+                raise InputError(
+                    f"{path} has a video codec that this PyAV cannot read; convert it to H.264 first."
+                )
+            try:
+                yield container, stream
+            except av.error.FFmpegError as error:
+                raise InputError(
+                    f"{path} cannot be read ({error.strerror}); copy or download it again."
+                ) from None
+
+    def _timed(self, container: Any, stream: Any) -> Timing:
+        """Count and times of the frames without decoding one."""
+        times, ends, rate = list[int](), [0], Fraction(stream.average_rate or stream.guessed_rate or 25)
+        tick, count = self.time_base, 0
+        with contextlib.suppress(pyav().error.FFmpegError):
+            for packet in container.demux(stream):
+                if packet.size and not packet.is_discard:
+                    count += 1
+                    if packet.pts is not None:
+                        times.append(packet.pts)
+                        ends.append(packet.pts + (packet.duration or 0))
+        if self._counted or len(times) < max(count, 2):
+            return Timing(count, rate, False, count / rate)
+        times.sort()
+        gaps = [b - a for a, b in pairwise(times)]
+        # A constant rate in coarse ticks, as WebM's milliseconds, wavers by one of them.
+        variable = (max(gaps) - min(gaps)) * tick > max(2 * tick, Fraction(1, 1000))
+        mean = (len(times) - 1) / ((times[-1] - times[0]) * tick) if times[-1] > times[0] else rate
+        rate = mean.limit_denominator(1001) if variable or abs(mean / rate - 1) > Fraction(1, 100) else rate
+        last = max(*ends, times[-1] + (0 if ends[-1] > times[-1] else gaps[-1]))
+        return Timing(count, rate, variable, last * tick - self._zero)
+
+    def _from(self, container: Any, stream: Any, start: Fraction) -> Iterator[Any]:
+        """Decoded frames from some frame before ``start`` on; from the first one where seeking does not find one."""
+        if start > _SEEK and not self._counted:
+            with contextlib.suppress(pyav().error.FFmpegError):
+                container.seek(int((start - _SEEK / 2 + self._zero) / self.time_base), stream=stream)
+                decoded = self._decoded(container, stream)
+                first = next(decoded, None)
+                if first is not None and first.pts is not None and self._time(first, 0) <= start:
+                    yield first
+                    yield from decoded
+                    return
+            container.seek(0)
+        yield from self._decoded(container, stream)
+
+    def _decoded(self, container: Any, stream: Any) -> Iterator[Any]:
+        errors, packets = pyav().error.FFmpegError, container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except errors:  # the file ends in rubbish; what the decoder holds back still counts
+                packet = None
+            frames: list[Any] = []
+            # One bad packet must not cost the frames after it.
+            with contextlib.suppress(errors):
+                frames = stream.codec_context.decode(None) if packet is None else packet.decode()
+            yield from frames
+            if packet is None:
+                return
+
+    def _time(self, frame: Any, index: int) -> Fraction:
+        if self._counted or frame.pts is None:
+            return index / self.fps
+        return Fraction(frame.pts) * Fraction(frame.time_base or self.time_base) - self._zero
+
+    def _shown(self, frame: Any, aspect: Fraction) -> Size:
+        height, width = frame.height, frame.width
+        # The side that is too short grows, so that no pixel is lost.
+        height, width = (height, round(width * aspect)) if aspect > 1 else (round(height / aspect), width)
+        return (width, height) if _orientation(frame)[0] else (height, width)
+
+    def _image(self, frame: Any) -> Tensor:
+        """The frame [1, 3, H, W] in 0..1 as it is meant to be seen; transparency over black."""
+        parts = frame.format.components
+        deep, alpha = any(part.bits > 8 for part in parts), _has_alpha(frame)
+        kind = ("rgba" if alpha else "rgb") + (
+            ("64le" if alpha else "48le") if deep else ("" if alpha else "24")
+        )
+        moved: dict[str, Any] = {
+            "format": kind,
+            "interpolation": _FILTERS,
+            "threads": 1,
+            "dst_color_range": _FULL,
+        }
+        if _is_yuv(frame):
+            moved |= {
+                "src_colorspace": _matrix(frame),
+                "src_color_range": _FULL if _full(frame) else _LIMITED,
+            }
+        array = frame.reformat(**moved).to_ndarray()
+        unit = torch.from_numpy(array.astype(np.float32)).div_(65_535 if deep else 255).permute(2, 0, 1)[None]
+        if alpha:
+            unit = unit[:, :3] * unit[:, 3:]
+        turned, flips = _orientation(frame)
+        upright = (unit.transpose(-2, -1) if turned else unit).flip(flips)
+        return resize(upright.contiguous(), self.size).clamp(0, 1)
+
+    def _remark(self, frame: Any) -> None:
+        name = self.path.name
+        if _has_alpha(frame) and frame.reformat(format="rgba").to_ndarray()[..., 3].min() < 255:
+            self.notes.append(f"{name} is transparent in places; it is dreamt over black.")
+        if getattr(frame, "color_trc", 0) in _HDR:
+            kind = _HDR[frame.color_trc]
+            self.notes.append(
+                f"{name} is HDR ({kind}); it is taken as it is and looks pale; convert it to SDR for more."
+            )
+        if getattr(frame, "interlaced_frame", False):
+            self.notes.append(f"{name} is interlaced; deinterlace it first where combs show.")
+
+
+def _is_cover(stream: Any) -> bool:
+    """Whether a stream is the cover of a piece of music, which demuxers call video."""
+    return bool(stream.disposition & pyav().stream.Disposition.attached_pic)
+
+
+def _has_alpha(frame: Any) -> bool:
+    return frame.format.name == "pal8" or any(part.is_alpha for part in frame.format.components)
+
+
+def _is_yuv(frame: Any) -> bool:
+    name = frame.format.name
+    return not (frame.format.is_rgb or name == "pal8" or name.startswith(("gray", "ya", "mono")))
+
+
+def _full(frame: Any) -> bool:
+    return bool(frame.format.name.startswith("yuvj") or frame.color_range == _FULL)
+
+
+def _matrix(frame: Any) -> int:
+    """The matrix a frame says, or the one that everybody takes where it says none: BT.709 from 720p on."""
+    large = frame.width >= 1280 or frame.height > 576
+    return _MATRICES.get(int(frame.colorspace), _BT709 if large else _BT601)
+
+
+def _orientation(frame: Any) -> tuple[bool, tuple[int, ...]]:
+    """Whether rows and columns trade places, and which axes are then flipped, from the display matrix."""
+    found = frame.side_data.get("DISPLAYMATRIX")
+    if found is None:
+        return False, ()
+    a, b, _, c, d, *_ = struct.unpack("<9i", bytes(found))
+    turned = abs(b) + abs(c) > abs(a) + abs(d)
+    across, down = (c, b) if turned else (a, d)
+    return turned, tuple(axis for axis, sign in ((-1, across), (-2, down)) if sign < 0)

@@ -19,13 +19,15 @@ FLOORS = [
     ["plan", "loop", "record"],
     ["zoo", "atlas"],
     ["api"],
+    ["film"],
     ["cli"],
 ]
 ORDER = [name for rooms in FLOORS for name in rooms]
 CORE = {name for rooms in FLOORS[:4] for name in rooms}
-HOME_OF = {"safetensors": {"zoo"}, "pooch": {"zoo"}, "filelock": {"zoo"}, "google": {"zoo"}, "requests": {"zoo"},
-           "PIL": {"image", "atlas", "api", "cli"}, "tifffile": {"image"}, "cyclopts": {"cli"},
-           "rich": {"cli"}, "pydantic": {"recipe", "record", "cli"},
+HOME_OF = {"safetensors": {"zoo", "film"}, "pooch": {"zoo"}, "filelock": {"zoo", "film"}, "google": {"zoo"},
+           "requests": {"zoo"},
+           "PIL": {"image", "atlas", "api", "film", "cli"}, "tifffile": {"image"}, "cyclopts": {"cli"},
+           "rich": {"cli"}, "pydantic": {"recipe", "record", "film", "cli"},
            "torchvision": {"zoo/adopt"}, "timm": {"zoo/adopt"}, "keras": {"zoo/adopt"}, "h5py": {"zoo/adopt"},
            "huggingface_hub": {"zoo/adopt"}, "av": {"film"}, "cv2": {"film"}, "matplotlib": {"plot"}}
 

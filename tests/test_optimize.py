@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from reverie import zoo
 from reverie.ascent import image_gradient
 from reverie.errors import UsageError
-from reverie.network import Network
-from reverie.objective import layer
+from reverie.network import Activations, Network
+from reverie.objective import Objective, Score, layer
 from reverie.optimize import Optimized, operations, optimized, resolve_precision
 from reverie.optimize.operations import Convolution, Gated, one_call
 from reverie.plan import resolve
+from reverie.tile.head import head
 from tests.oracle.networks import noise, tiny_network
 
 CPU = torch.device("cpu")
@@ -299,7 +300,7 @@ def test_everything_stays_channels_last(monkeypatch: pytest.MonkeyPatch) -> None
             lambda module, given, out: seen.append(out.is_contiguous(memory_format=CHANNELS_LAST))
         )
     image = noise(1, 3, 64, 80).requires_grad_()
-    runner(ready._normalized(image))
+    runner(ready._normalized(image).bfloat16())
     assert len(seen) > 20 and all(seen)
 
 
@@ -315,6 +316,63 @@ def test_auto_is_half_precision_only_where_the_processor_has_it(
     assert resolve_precision("auto", torch.device("mps")) == "fp32"
 
 
-@pytest.mark.parametrize("asked", ["fp32", "bf16"])
+@pytest.mark.parametrize("asked", ["fp32", "bf16", "fp16"])
 def test_a_precision_asked_for_is_taken(asked: str) -> None:
     assert resolve_precision(asked, CPU) == asked  # type: ignore[arg-type]
+
+
+def test_who_listens_later_hears_the_module_itself(tiny: Network) -> None:
+    ready = optimized(tiny, CPU, "bf16")
+    heard: list[Tensor] = []
+    part = ready.module.get_submodule("conv1")
+    with part.register_forward_hook(lambda module, given, out: heard.append(out)):
+        ready.capture(IMAGE, ["relu2"])
+    ready.capture(IMAGE, ["relu2"])
+    assert len(heard) == 1
+    torch.testing.assert_close(heard[0], tiny.capture(IMAGE, ["conv1"])["conv1"])
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_picture_in_tiles_finds_the_head_of_a_network_made_ready(precision: str) -> None:
+    ready = optimized(zoo.architecture("googlenet"), CPU, precision)  # type: ignore[arg-type]
+    assert head(ready, ["fc"]) is not None
+
+
+@pytest.mark.parametrize("strength", [1.0, 1e-9, 1e9])
+def test_fp16_loses_no_gradient_however_faint(tiny: Network, strength: float) -> None:
+    objective = strength * layer("relu1") + strength * layer("logits")
+    for weighted in (objective, Objective((replace(objective.terms[0], score=both(strength), layers=objective.layers),))):
+        _, exact = image_gradient(tiny, weighted, IMAGE)
+        _, found = image_gradient(optimized(tiny, CPU, "fp16"), weighted, IMAGE)
+        assert found.dtype == torch.float32
+        assert (found - exact).norm() < 0.01 * exact.norm()
+
+
+def both(strength: float) -> Score:
+    def score(activations: Activations) -> Tensor:
+        return strength * sum(activations[name].square().mean((1, 2, 3)) for name in ("relu1", "logits"))  # type: ignore[return-value]
+
+    return score
+
+
+def test_what_leaves_the_range_of_fp16_is_said(tiny: Network) -> None:
+    loud = replace(tiny, std=(1e-9,) * 3)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="tiny leaves the range of fp16; use --precision bf16"):
+        image_gradient(optimized(loud, CPU, "fp16"), layer("relu2"), IMAGE)
+
+
+def test_fp16_needs_a_network_that_can_be_followed() -> None:
+    network = Network("odd", Odd("decides"), (0.0,) * 3, (1.0,) * 3, objective="conv")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="odd cannot be followed into fp16; use --precision bf16"):
+        optimized(network, CPU, "fp16")
+
+
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [("motif", "fp16"), ("vgg16", "fp16"), ("googlenet-bvlc", "bf16"), ("inception_v1", "bf16")],
+)
+def test_a_gpu_gets_fp16_where_the_range_will_do(name: str, precision: str) -> None:
+    with torch.device("meta"):
+        network = zoo.architecture(name)
+    assert resolve_precision("auto", torch.device("cuda"), network) == precision
+    assert resolve_precision("auto", torch.device("cuda"), replace(network, bf16=False)) == "fp32"

@@ -28,7 +28,7 @@ RECORDS = st.builds(
     ),
     assets=ASSETS.map(tuple),
     device=st.sampled_from(["cpu", "cuda:1"]),
-    precision=st.sampled_from(["fp32", "bf16"]),
+    precision=st.sampled_from(["fp32", "bf16", "fp16"]),
     threads=st.integers(1, 1024),
     versions=st.dictionaries(st.text(), st.text(), max_size=3),
 )

@@ -18,7 +18,7 @@ from reverie.objective import Objective
 from reverie.octave import sizes
 from reverie.ops import Size
 from reverie.optimize import optimized, resolve_precision
-from reverie.recipe import Recipe
+from reverie.recipe import Precision, Recipe
 from reverie.shaping import Shaping
 from reverie.tile import Tiles
 from reverie.transform import Transform, compose, jitter, pad, wander
@@ -53,7 +53,7 @@ class Plan:
     balance: bool
     seed: int
     device: torch.device
-    precision: Literal["fp32", "bf16"]
+    precision: Precision
     look: Look = image_gradient
     notes: tuple[str, ...] = field(default=())
 
@@ -85,13 +85,11 @@ def prepare(
     size: Size,
     *,
     device: str = "cpu",
-    precision: Literal["auto", "fp32", "bf16"] = "fp32",
+    precision: Literal["auto"] | Precision = "fp32",
 ) -> Plan:
     """Resolve ``recipe`` for a picture of ``size`` (height, width); :class:`UsageError` when it cannot be."""
     place = resolve_device(device)
-    if precision == "bf16" and not network.bf16:
-        raise UsageError(f"The network {network.name} computes in fp32 alone; leave --precision bf16 out.")
-    number_format = resolve_precision(precision if network.bf16 else "fp32", place)
+    number_format = resolve_precision(precision, place, network)
     ready = optimized(network, place, number_format)
     steps = sizes(size, recipe.octaves, recipe.octave_scale, recipe.smallest)
     objective = resolve(network, recipe.objective or network.objective, recipe.focus)

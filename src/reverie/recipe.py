@@ -17,6 +17,9 @@ from reverie.errors import InputError, UnknownName, UsageError
 
 T = TypeVar("T", bound=BaseModel)
 
+Precision = Literal["fp32", "bf16", "fp16"]
+"""Number format of a network: fp32 is the reference."""
+
 
 def _octaves(value: object) -> object:
     text = str(value).strip().lower()
@@ -155,9 +158,10 @@ class Run(_Settings):
         pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$",
         description="Where to compute: auto, cpu, cuda, cuda:N or mps.",
     )
-    precision: Literal["auto", "fp32", "bf16"] = Field(
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto",
-        description="Number format of the network: fp32 is the reference; auto takes bf16 where the CPU has it.",
+        description="Number format of the network: fp32 is the reference; auto takes bf16 where the CPU has it, and "
+        "fp16 on CUDA.",
     )
     threads: int | None = Field(
         None, ge=1, le=1024, description="CPU threads, 1 to 1024; by default all cores."

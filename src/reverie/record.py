@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from reverie.errors import InputError
-from reverie.recipe import Recipe
+from reverie.recipe import Precision, Recipe
 
 SCHEMA = 1  # raised when old records could no longer be replayed as they stand
 
@@ -35,7 +35,7 @@ class Record(BaseModel):
     recipe: Recipe
     assets: tuple[Asset, ...] = ()
     device: str
-    precision: Literal["fp32", "bf16"]
+    precision: Precision
     threads: int
     versions: dict[str, str]
 

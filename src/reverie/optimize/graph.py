@@ -50,7 +50,7 @@ class _Tracer(fx.Tracer):
 
 def traced(module: nn.Module) -> Traced | None:
     """``module`` as a graph; None where it cannot be followed, or does what a graph would not."""
-    if any(_watched(part) for part in module.modules()):
+    if watched(module):
         return None
     tracer = _Tracer()
     try:
@@ -67,11 +67,15 @@ def traced(module: nn.Module) -> Traced | None:
     return Traced(module, graph, tracer.outputs)
 
 
-def _watched(part: nn.Module) -> bool:
-    """Whether somebody listens to a module, or changes what it gives."""
-    return "forward" in vars(part) or any(
-        getattr(part, name, None)
-        for name in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+def watched(module: nn.Module) -> bool:
+    """Whether somebody listens to a module or its parts, or changes what they give."""
+    return any(
+        "forward" in vars(part)
+        or part._forward_hooks
+        or part._forward_pre_hooks
+        or part._backward_hooks
+        or part._backward_pre_hooks
+        for part in module.modules()
     )
 
 

@@ -5,6 +5,7 @@ All weights are frozen: the only gradient that anybody wants is that of the inpu
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -12,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 from torch.autograd.function import once_differentiable
+
+from reverie.errors import UsageError
 
 Pair = tuple[int, int]
 aten = torch.ops.aten
@@ -162,6 +165,66 @@ class _Gate(Function):
         (y,) = ctx.saved_tensors
         found: Tensor = aten.threshold_backward(g, y, 0)
         return found
+
+
+@dataclass
+class Scale:
+    """What the gradients of one backward pass through the network of that name are multiplied by."""
+
+    name: str
+    factor: Tensor | None = None
+
+
+def lowered(x: Tensor, scale: Scale) -> Tensor:
+    """``x`` in fp16; the gradient that comes back is float again, and divided by the scale.
+
+    Raises :class:`UsageError` in the backward pass when it left the range of fp16.
+    """
+    y: Tensor = _Lowered.apply(x, scale)  # type: ignore[no-untyped-call]
+    return y
+
+
+def raised(y: Tensor, scale: Scale) -> Tensor:
+    """``y`` as float; its gradient is multiplied by the scale before it becomes fp16.
+
+    The first to be asked in a backward pass sets the scale, a power of 2, so that its own largest value is about 1
+    (loss scaling, Micikevicius et al. 2018, with a scale that needs no search).
+    """
+    z: Tensor = _Raised.apply(y, scale)  # type: ignore[no-untyped-call]
+    return z
+
+
+class _Lowered(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Scale) -> Tensor:
+        ctx.scale = scale
+        return x.half()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None]:
+        scale, found = ctx.scale, g.float()
+        if not found.isfinite().all():
+            raise UsageError(f"The network {scale.name} leaves the range of fp16; use --precision bf16.")
+        if scale.factor is not None:
+            found, scale.factor = found / scale.factor, None
+        return found, None
+
+
+class _Raised(Function):
+    @staticmethod
+    def forward(ctx: Any, y: Tensor, scale: Scale) -> Tensor:
+        ctx.scale = scale
+        return y.float()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None]:
+        scale = ctx.scale
+        if scale.factor is None:
+            largest = g.abs().amax().clamp_min(2.0**-100)
+            scale.factor = torch.exp2(-largest.log2().ceil())
+        return (g * scale.factor).half(), None
 
 
 @cache

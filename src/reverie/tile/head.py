@@ -45,7 +45,9 @@ def head(network: Network, layers: Iterable[str]) -> Head | None:
     split = _neck(network, noise)
     if split is None:
         return None
-    with torch.no_grad():
+    # A network that is listened to runs as it stands, so both sides are computed alike.
+    listening = network.module.register_forward_hook(lambda _module, _inputs, _output: None)
+    with torch.no_grad(), listening:
         # What grows with the picture (attention, a norm over places) would have to be computed whole.
         wide = torch.cat([noise, noise], -1)
         one, two = (network.capture(each, [split.module])[split.module] for each in (noise, wide))

@@ -1,6 +1,7 @@
 """Pure functions on images: resize, pad, pyramid, noise, size arithmetic.
 
-An image is a float tensor [B, C, H, W]. Nothing here knows a network, an objective or a file.
+An image is a float tensor [B, C, H, W]; one as it stands in a file may have the integers uint8 or uint16, which mean
+0..1 over their whole range (:func:`unit`). Nothing here knows a network, an objective or a file.
 """
 
 from __future__ import annotations
@@ -14,20 +15,45 @@ from torch import Tensor
 Size = tuple[int, int]  # (height, width) in pixels
 
 EPSILON = 1e-12
+_BAND = 1 << 20  # pixels of an integer picture that become floats at a time
+
+
+def unit(image: Tensor) -> Tensor:
+    """``image`` as float32: integers over the whole range of their type become 0..1, floats stay what they are."""
+    if image.is_floating_point():
+        return image.to(torch.float32)
+    white = torch.iinfo(image.dtype).max
+    return image.to(torch.float32, memory_format=torch.contiguous_format).div_(white)
 
 
 def resize(image: Tensor, size: Size) -> Tensor:
     """``image`` [B, C, H, W] brought to ``size`` by antialiased bicubic interpolation.
 
     Linear in the image, and exact where the size is already right. Values may overshoot their
-    range a little; clip where that matters.
+    range a little; clip where that matters. Integers become floats of 0..1, never all at once
+    where the result is smaller.
     """
+    if not image.is_floating_point():
+        return _resize_integers(image, size)
     if tuple(image.shape[-2:]) == tuple(size):
         return image
     if size[1] == 1 < size[0]:
         # torch 2.13's antialiased kernel reads wrong rows where the result is one pixel wide.
         return resize(image.mT, (size[1], size[0])).mT
     return F.interpolate(image, size, mode="bicubic", antialias=True, align_corners=False)
+
+
+def _resize_integers(image: Tensor, size: Size) -> Tensor:
+    """Row by row first, as the interpolation itself goes about it, so that not a bit is different."""
+    height, width = image.shape[-2:]
+    if (height, width) == tuple(size):
+        return unit(image)
+    narrow = torch.empty(*image.shape[:2], height, size[1], device=image.device)
+    rows = max(1, _BAND // width)
+    for top in range(0, height, rows):
+        band = unit(image[..., top : top + rows, :])
+        narrow[..., top : top + rows, :] = resize(band, (band.shape[-2], size[1]))
+    return resize(narrow, size)
 
 
 def mean_abs(x: Tensor) -> Tensor:

@@ -65,8 +65,6 @@ def doctor(*, json: Json = False) -> None:
 
     device = resolve_device("auto")
     codecs = [name for name in ("jpg", "webp", "avif", "libtiff") if features.check(name)]
-    if _importable("tifffile"):
-        codecs.append("tifffile")
     if _importable("pillow_heif"):
         codecs.append("heic")
     found = {

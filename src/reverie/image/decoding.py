@@ -1,0 +1,197 @@
+"""From an open file to samples as they stand in it: decoders by content, depth kept, one copy at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import logging
+import math
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+import torch
+from PIL import Image, ImageFile
+from torch import Tensor
+
+from reverie.errors import InputError
+
+Array = np.ndarray[Any, Any]
+EIGHT = np.dtype(np.uint8)
+ROWS = 256  # handled at a time
+_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF")
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+_FLIPS = {2: (1,), 3: (0, 1), 4: (0,), 5: (), 6: (1,), 7: (0, 1), 8: (0,)}  # EXIF; 5..8 transpose
+
+
+@dataclass
+class Raw:
+    """What a file holds: ``color`` [H, W, 1 or 3] uint8, uint16 or float32 in 0..1, or Pillow's own picture while its
+    profile may still have to be applied; ``alpha`` [H, W, 1] likewise, or None; ICC profile; EXIF orientation."""
+
+    color: Image.Image | Array
+    alpha: Array | None
+    profile: bytes | None
+    orientation: Any
+
+
+def identified(file: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
+    """The picture in a file, its header read and its size allowed, nothing decoded."""
+    file.seek(0)
+    head, formats = file.read(128), list(_FORMATS)
+    if not head:
+        raise InputError("is empty; copy or download it again")
+    brands = {head[at : at + 4] for at in range(8, min(len(head), int.from_bytes(head[:4], "big")), 4)}
+    if head[4:8] == b"ftyp" and brands & _HEIC_BRANDS and not brands & {b"avif", b"avis"}:
+        try:
+            importlib.import_module("pillow_heif").register_heif_opener()
+        except ImportError:
+            raise InputError("is a HEIC picture; pip install pillow-heif, or convert it to JPEG") from None
+        formats = ["HEIF"]
+    picture = Image.open(file, formats=formats)
+    if math.prod(picture.size) > max_pixels:
+        raise Image.DecompressionBombError
+    return picture
+
+
+def picture(file: BinaryIO, max_pixels: int, notes: list[str]) -> Raw:
+    """Whatever Pillow reads."""
+    with identified(file, max_pixels) as found:
+        lower = _lower(found)
+        found.load()
+        raw = Raw(found, None, found.info.get("icc_profile"), 1)
+        mode = found.mode
+        plain = "L" if mode in ("1", "L", "LA") else "CMYK" if mode == "CMYK" else "RGB"
+        if mode.startswith(("I", "F")):
+            bits = getattr(found, "tag_v2", {}).get(258, (16,))[0]
+            raw.color = unit(np.asarray(found)[..., None], bits, notes)
+        elif lower:
+            raw.color = array(found, np.dtype(np.uint16))
+        elif found.has_transparency_data:
+            full = found if mode == "RGBA" else found.convert("RGBA")
+            if plain == "RGB" and not raw.profile:
+                both = array(full)
+                raw.color, raw.alpha = both[..., :3], both[..., 3:]
+            else:
+                raw.color, raw.alpha = full.convert(plain), array(full.getchannel("A"))
+        elif mode != plain:
+            raw.color = found.convert(plain)
+        with contextlib.suppress(Exception):  # broken EXIF is as good as none
+            raw.orientation = found.getexif().get(274, 1)  # Pillow turns a TIFF itself, which then says 1
+    # Counting frames moves Pillow away from the one it has decoded; a broken later one is as good as none.
+    with contextlib.suppress(Exception), identified(file, max_pixels) as again:
+        if getattr(again, "n_frames", 1) > 1:
+            notes.append("has more than one frame; the first is used.")
+    if lower:
+        del found  # its memory is needed for the second decoding
+        _join(file, max_pixels, raw, lower)
+    return raw
+
+
+def _lower(found: ImageFile.ImageFile) -> str:
+    """The raw mode that makes Pillow unpack the lower bytes of a picture of 16 bits, which it cuts to 8; or nothing."""
+    modes = {tile.args[0] if isinstance(tile.args, tuple) else tile.args for tile in found.tile}
+    raw = str(modes.pop()) if len(modes) == 1 else ""
+    if found.info.get("transparency") is not None:
+        return ""
+    if raw == "LA;16B":
+        return "RGBA"
+    # Of each two bytes the unpacker keeps the one that the byte order calls the upper.
+    order = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
+    return raw[:-1] + order[raw[-1]] if raw[:-1] in ("RGB;16", "RGBA;16", "RGBX;16") else ""
+
+
+def _join(file: BinaryIO, max_pixels: int, raw: Raw, lower: str) -> None:
+    """Make color of the upper bytes whole, from the same file decoded once more for the lower ones; split alpha off."""
+    upper = cast(Array, raw.color)
+    with identified(file, max_pixels) as found:
+        found.tile = [
+            tile._replace(args=(lower, *tile.args[1:]) if isinstance(tile.args, tuple) else lower)
+            for tile in found.tile
+        ]
+        for rows, strip in _strips(found):
+            if lower == "RGBA":  # of gray with alpha Pillow gives all four bytes at once
+                upper[rows] = (strip[..., ::2].astype(np.uint16) << 8 | strip[..., 1::2]).repeat((3, 1), 2)
+            else:
+                upper[rows] = upper[rows] << 8 | strip
+    if upper.shape[2] == 4:
+        raw.color, raw.alpha = upper[..., :3], upper[..., 3:]
+
+
+def deep_tiff(file: BinaryIO, max_pixels: int, notes: list[str]) -> Raw | None:
+    """A TIFF of more than 8 bits that tifffile reads by itself; None for any other file."""
+    file.seek(0)
+    if file.read(2) not in (b"II", b"MM"):
+        return None
+    import tifffile  # a tenth of a second that only TIFFs cost
+
+    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it logs each oddity; ours is one sentence
+    try:
+        end = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        tiff = tifffile.TiffFile(file)
+        page: Any = tiff.pages.first
+        chunks = list(zip(page.dataoffsets, page.databytecounts, strict=True))
+        whole = len(chunks) == math.prod(page.chunked) and all(n and at + n <= end for at, n in chunks)
+        plain = page.photometric <= 2 and page.axes in ("YX", "YXS", "SYX") and page.extrasamples[:1] != (1,)
+        deep = page.dtype.itemsize > 1 and page.dtype.kind in "uif"
+        if not (whole and plain and deep) or page.imagewidth * page.imagelength > max_pixels:
+            return None  # from a file that is not whole, tifffile would fill the holes with zeros
+        values, bits = np.atleast_3d(page.asarray()), page.bitspersample
+        values = np.moveaxis(values, 0, 2) if page.axes == "SYX" else values
+        color, alpha = unit(values[..., : 3 if page.photometric == 2 else 1], bits, notes), None
+        if page.photometric == 0:
+            color = (65_535 if color.dtype == np.uint16 else 1) - color
+        if page.extrasamples[:1] == (2,):
+            alpha = unit(values[..., color.shape[2]][..., None], bits, notes)
+        if len(tiff.pages) > 1:
+            notes.append("has more than one frame; the first is used.")
+        return Raw(color, alpha, page.iccprofile, page.tags.valueof(274, 1))
+    except Exception:
+        return None  # Pillow reads it, or says why not
+
+
+def unit(values: Array, bits: int, notes: list[str]) -> Array:
+    """Samples of any depth as float32 in 0..1, those of 16 bits as they are; what goes beyond any known white is
+    stretched to fit."""
+    if values.dtype.kind == "u" and values.dtype.itemsize == 2 and bits == 16:
+        return values.astype(np.uint16, copy=False)
+    if values.dtype.kind == "u":
+        return values.astype(np.float32) / np.float32(2.0**bits - 1)
+    wide = values.astype(np.float64)
+    if not np.isfinite(wide).all():
+        notes.append("holds numbers that are not finite; they became 0.")
+        wide = np.nan_to_num(wide, nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = wide.min(), wide.max()
+    if values.dtype.kind == "i" and low >= 0 and high <= 65_535:
+        wide /= 65_535
+    elif low < 0 or high > 1:
+        notes.append(f"holds numbers from {low:g} to {high:g}; they were stretched to fit.")
+        wide = (wide - low) / ((high - low) or 1)
+    return wide.astype(np.float32)
+
+
+def array(found: Image.Image, kind: np.dtype[Any] = EIGHT) -> Array:
+    """The samples [H, W, C] of a picture in 8 bits, copied strip by strip: Pillow's own way holds three copies."""
+    samples = np.empty((found.height, found.width, len(found.getbands())), kind)
+    for rows, strip in _strips(found):
+        samples[rows] = strip
+    return samples
+
+
+def _strips(found: Image.Image) -> Iterator[tuple[slice, Array]]:
+    width, height = found.size
+    for at in range(0, height, ROWS):
+        strip = np.asarray(found.crop((0, at, width, min(at + ROWS, height))))
+        yield slice(at, at + ROWS), strip.reshape(len(strip), width, -1)
+
+
+def tensor(samples: Array, orientation: Any) -> Tensor:
+    """Samples [H, W, C] as [1, C, H, W] in the same depth, turned upright."""
+    if orientation in _FLIPS:
+        samples = np.flip(samples.swapaxes(0, 1) if orientation >= 5 else samples, _FLIPS[orientation])
+        samples = np.ascontiguousarray(samples)
+    return torch.from_numpy(samples).permute(2, 0, 1)[None]

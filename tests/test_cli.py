@@ -72,7 +72,7 @@ def test_the_default_name_lies_beside_the_source_and_never_overwrites(photo, cap
 
 
 def test_a_dream_that_changes_nothing_says_so(photo, capsys, monkeypatch):
-    monkeypatch.setattr("reverie.loop.ascend", lambda param, direction, step_size: param)  # as where no unit answers
+    monkeypatch.setattr("reverie.ascent.Ascent.step", lambda _, param, *rest: (param, None))  # as where no unit answers
     assert main(["dream", str(photo), *QUICK]) == 0
     assert "Nothing changed" in capsys.readouterr().err
 

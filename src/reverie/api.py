@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -21,12 +21,12 @@ from reverie.image import Photo
 from reverie.loop import Frame, render
 from reverie.network import Network
 from reverie.octave import sizes
-from reverie.ops import Size, cloud, cropped, fitted, resize
+from reverie.ops import Size, cloud, cropped, fitted, resize, unit
 from reverie.plan import Plan, prepare
 from reverie.recipe import PREVIEW_SIDE, Recipe, Run, merged, run
 from reverie.record import Asset, Record
 
-Source = str | Path | np.ndarray[Any, Any] | Tensor | PillowImage.Image | None
+Source = str | Path | bytes | np.ndarray[Any, Any] | Tensor | PillowImage.Image | None
 
 NATIVE_LIMIT = 2048  # pixels of the long side that a source keeps unasked
 NOISE_SIZE = (640, 960)
@@ -36,26 +36,43 @@ NOISE_SIDE = 192  # pixels of the short side of what a dream from noise starts a
 @dataclass(frozen=True, eq=False)
 class Picture:
     """A finished dream: ``pixels`` [1, 3, H, W] in 0..1, sRGB, with alpha, profile and Record (None for
-    a frame on the way, which the Record would not replay)."""
+    a frame on the way, which the Record would not replay); ``depth`` is that of its file, 8 or 16 bits a sample."""
 
     pixels: Tensor
     record: Record | None
     alpha: Tensor | None = None
     profile: bytes | None = None
+    depth: Literal[8, 16] = 8
 
-    def save(self, path: str | Path, *, overwrite: bool = False, metadata: bool = True) -> Path:
+    def save(
+        self,
+        path: str | Path,
+        *,
+        overwrite: bool = False,
+        metadata: bool = True,
+        depth: Literal[8, 16] | None = None,
+    ) -> Path:
         """Write it whole or not at all (PNG, JPEG, WebP, TIFF by the suffix), the Record inside.
 
-        Raises :class:`OutputError` where it cannot be written or exists.
+        ``depth`` 16 writes 16 bits a sample (PNG and TIFF); by default that of the picture. Raises
+        :class:`OutputError` where it cannot be written or exists.
         """
-        return image.save(
-            path,
-            self.pixels,
-            alpha=self.alpha,
-            profile=self.profile,
-            text=self.record.text() if metadata and self.record else None,
-            overwrite=overwrite,
-        )
+        return image.save(path, self.pixels, overwrite=overwrite, **self._contents(metadata, depth))
+
+    def encoded(
+        self, suffix: str = ".png", *, metadata: bool = True, depth: Literal[8, 16] | None = None
+    ) -> bytes:
+        """What :meth:`save` would write into a file of that suffix."""
+        buffer = io.BytesIO()
+        image.write(buffer, self.pixels, suffix, **self._contents(metadata, depth))
+        return buffer.getvalue()
+
+    def _contents(self, metadata: bool, depth: Literal[8, 16] | None) -> dict[str, Any]:
+        depth = depth or self.depth
+        text = None
+        if metadata and self.record:
+            text = self.record.model_copy(update={"depth": depth}).text()
+        return {"alpha": self.alpha, "profile": self.profile, "text": text, "depth": depth}
 
     def numpy(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """The pixels as uint8 [H, W, 3]."""
@@ -63,7 +80,7 @@ class Picture:
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()
-        PillowImage.fromarray(self.numpy()).save(buffer, "PNG")
+        image.write(buffer, self.pixels)
         return buffer.getvalue()
 
 
@@ -80,16 +97,25 @@ class Job:
 
     def picture(self, frame: Frame) -> Picture:
         """The frame as a picture (a copy), with the source's alpha and, for the last one, the Record."""
-        pixels = frame.image.detach().float().cpu().clone()
-        height, width = pixels.shape[-2:]
-        alpha = None if self.alpha is None else resize(self.alpha, (height, width)).clamp(0, 1)
-        return Picture(pixels, self.record if frame.last else None, alpha, self.profile)
+        pixels = frame.image.detach().float().cpu()
+        size = (pixels.shape[-2], pixels.shape[-1])
+        alpha = self.alpha
+        if alpha is not None and alpha.shape[-2:] != size:
+            alpha = resize(alpha, size).clamp(0, 1)
+        # Nobody writes to the last frame any more; any other one is live.
+        kept = pixels if frame.last else pixels.clone()
+        return Picture(
+            kept, self.record if frame.last else None, alpha, self.profile, self.record.depth
+        )
 
     def unchanged(self, frame: Frame) -> bool:
         """Whether nothing at all was dreamt: the objective has no gradient in this picture."""
         image = frame.image.cpu()
-        height, width = image.shape[-2:]
-        return torch.equal(image, resize(self.source, (height, width)).clamp(0, 1))
+        size = (image.shape[-2], image.shape[-1])
+        if self.source.shape[-2:] != size:
+            return torch.equal(image, resize(self.source, size).clamp(0, 1))
+        rows = [slice(at, at + 256) for at in range(0, size[0], 256)]
+        return all(torch.equal(image[..., at, :], unit(self.source[..., at, :]).clamp(0, 1)) for at in rows)
 
     def frames(self) -> Iterator[Frame]:
         """Every step; closing the iterator stops the work."""
@@ -175,14 +201,14 @@ def replay(
     if given is None and "network" not in changes:
         zoo.consent(recipe.network, bool(options.get("trust")), str(path))
     weights = found.asset("weights")
-    values: dict[str, Any] = {"device": found.device, "precision": found.precision, "threads": found.threads}
+    values: dict[str, Any] = {name: getattr(found, name) for name in ("device", "precision", "threads", "depth")}
     if weights is not None and weights.path and options.get("weights") is None and same:
         values["weights"] = _located(weights, path, None, "--weights")
     options = {**values, **{name: value for name, value in options.items() if value is not None}}
     asset = found.asset("source")
     photo = None
     if asset is not None and not asset.path and source is None:
-        raise InputError(f"The source of {path} was an array, not a file; give it with --source.")
+        raise InputError(f"The source of {path} was no file of its own; give it with --source.")
     if asset is not None:
         in_memory = source is not None and not isinstance(source, str | Path)
         photo = source if in_memory else _located(asset, path, source, "--source")
@@ -208,8 +234,9 @@ def _located(asset: Asset, output: Path, given: Source, remedy: str) -> Path:
     candidates = recorded if given is None else [Path(str(given))]
     there = [path for path in candidates if path.is_file()]
     for path in there:
-        if hashlib.sha256(path.read_bytes()).hexdigest() == asset.sha256:
-            return path
+        with open(path, "rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() == asset.sha256:
+                return path
     if there:
         raise InputError(
             f"{there[0]} is not the {asset.role} that {output} was made from (its SHA-256 differs); "
@@ -241,11 +268,10 @@ def _job(source: Source, recipe: Recipe, options: Run, preview: bool, network: N
         device=str(plan.device),
         precision=plan.precision,
         threads=torch.get_num_threads(),
+        depth=options.depth or 8,
         versions=record.versions(*zoo.libraries(recipe.network)),
     )
-    alpha = None
-    if photo is not None and photo.alpha is not None:
-        alpha = resize(cropped(photo.alpha, size), size).clamp(0, 1)
+    alpha = None if photo is None or photo.alpha is None else cropped(photo.alpha, size)
     said = (*(photo.notes if photo else ()), *notes, *plan.notes)
     return Job(plan, given, made, alpha, photo.profile if photo else None, said)
 
@@ -297,26 +323,30 @@ def previewed(size: Size, recipe: Recipe) -> Size:
 
 
 def opened(source: Source, max_pixels: int = image.MAX_PIXELS) -> Photo:
-    """A Photo from a path, an array, a tensor or a Pillow image; :class:`InputError` for anything else."""
-    if isinstance(source, str | Path):
+    """A Photo from a path, the bytes of a file, an array, a tensor or a Pillow image; :class:`InputError` for
+    anything else. Integers keep their depth: uint8 and uint16 mean 0..1 over their whole range."""
+    if isinstance(source, str | Path | bytes):
         return image.load(source, max_pixels)
     if isinstance(source, PillowImage.Image):
         return _from_pillow(source, max_pixels)
     if isinstance(source, np.ndarray):
-        array = source.astype(np.float32) / (255 if source.dtype == np.uint8 else 1)
-        if array.ndim != 3 or array.shape[2] != 3:
+        if source.ndim != 3 or source.shape[2] != 3:
             raise InputError(f"An array of shape {source.shape} is no picture; give [height, width, 3].")
-        source = torch.from_numpy(array).permute(2, 0, 1)
+        plain = np.dtype(np.float32) if source.dtype.kind not in "u" else source.dtype.newbyteorder("=")
+        source = torch.from_numpy(source.astype(plain)).permute(2, 0, 1)
     if not isinstance(source, Tensor):
         raise InputError(f"A {type(source).__name__} is no picture; give a path, an array or a tensor.")
-    pixels = source.detach().float().cpu().clone()
+    pixels = source.detach().cpu()
+    pixels = pixels.clone() if pixels.dtype in (torch.uint8, torch.uint16) else pixels.float().clone()
     pixels = pixels[None] if pixels.ndim == 3 else pixels
     if pixels.ndim != 4 or pixels.shape[:2] != (1, 3) or 0 in pixels.shape:
         raise InputError(f"A tensor of shape {tuple(source.shape)} is no picture; give [3, height, width].")
-    if not torch.isfinite(pixels).all() or pixels.min() < 0 or pixels.max() > 1:
+    if pixels.is_floating_point() and not (torch.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
         raise InputError("The picture's values leave 0..1; scale them first.")
-    digest = hashlib.sha256(pixels.contiguous().numpy().tobytes()).hexdigest()
-    return Photo(pixels, None, None, digest, (), "")
+    digest = hashlib.sha256()  # of the picture as floats, so that its depth makes no other source of it
+    for band in (band for plane in pixels[0] for band in plane.split(256)):
+        digest.update(unit(band).contiguous().numpy().tobytes())
+    return Photo(pixels, None, None, digest.hexdigest(), (), "")
 
 
 def _from_pillow(picture: PillowImage.Image, max_pixels: int) -> Photo:

@@ -44,12 +44,13 @@ class Frame:
 def render(plan: Plan, source: Tensor, detail: Tensor | None = None) -> Iterator[Frame]:
     """Dream ``source`` [B, 3, H, W] in 0..1 and yield every step; the last frame is the picture.
 
-    ``source`` may have any size of that shape: every octave is made from it directly, so that a preview and its
-    final picture see the very same coarse octaves. ``detail`` [B, 3, h, w], any range and size, is
+    ``source`` may have any size of that shape, and hold integers as a file does (uint8 or uint16 over their whole
+    range): every octave is made from it directly, so that a preview and its final picture see the very same coarse
+    octaves, and the whole source as floats is never kept. ``detail`` [B, 3, h, w], any range and size, is
     added to the start: the dream of an earlier frame of a film. Closing the iterator cancels.
     DeepDream: Mordvintsev, Olah & Tyka 2015.
     """
-    source = source.to(plan.device, torch.float32)
+    source = source.to(plan.device, torch.float32 if source.is_floating_point() else source.dtype)
     dreamt: Tensor | None = None
     index = 0
     for at, octave in enumerate(plan.octaves):

@@ -176,6 +176,10 @@ class Run(_Settings):
         False,
         description="Load a network that can run code (a .py or Keras file) where a Record or a recipe names it.",
     )
+    depth: Literal[8, 16] | None = Field(
+        None,
+        description="Bits a sample in the result, 8 or 16 (PNG and TIFF alone); by default 8, in a replay what it was.",
+    )
     max_pixels: int = Field(300_000_000, ge=1, description="Refuse sources with more pixels than this.")
 
 

@@ -37,6 +37,7 @@ class Record(BaseModel):
     device: str
     precision: Precision
     threads: int
+    depth: Literal[8, 16] = 8
     versions: dict[str, str]
 
     def text(self) -> str:

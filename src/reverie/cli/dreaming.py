@@ -135,8 +135,9 @@ def _one(
 ) -> None:
     from reverie import api, image
 
+    depth = recipes.run(run).depth or 8
     if target is not None and not os.path.isdir(target):
-        image.check_writable(target, overwrite)
+        image.check_writable(target, overwrite, depth=depth)
     with watching_weights(quiet or json):
         job = api.job(source, recipe=recipe, preview=preview, **run)
     name = beside(source, recipe.network, recipe.objective or job.plan.network.objective)
@@ -144,7 +145,7 @@ def _one(
         name = target / name.name if target is not None else name
         # --overwrite is about what was there before, not about a namesake in the same run.
         target = name if overwrite and name not in written else free(name)
-        image.check_writable(target, overwrite)
+        image.check_writable(target, overwrite, depth=depth)
     written.add(target)
     _run(job, source, target, overwrite, quiet, json, no_metadata)
 
@@ -208,6 +209,6 @@ def replay(
     if target is None or os.path.isdir(target):
         target = (target or file.parent) / f"{file.stem}-replay{file.suffix}"
         target = target if overwrite else free(target)
-    image.check_writable(target, overwrite)
+    image.check_writable(target, overwrite, depth=job.record.depth)
     _run(job, str(file), target, overwrite, quiet, json, no_metadata)
     return 0

@@ -177,9 +177,7 @@ def _opened(path: Path, run: dict[str, Any], long_side: int) -> Tensor:
 
     photo = load(path, recipes.run(run).max_pixels)
     size = (photo.pixels.shape[-2], photo.pixels.shape[-1])
-    return (
-        resize(photo.pixels, fitted(size, long_side)).clamp(0, 1) if max(size) > long_side else photo.pixels
-    )
+    return resize(photo.pixels, fitted(size, long_side) if max(size) > long_side else size).clamp(0, 1)
 
 
 def inspect(

@@ -32,7 +32,9 @@ def _converted(color: Image.Image | Array, profile: bytes) -> Array | None:
         white = _WHITE[color.dtype.str[1:]]
         eight: Array = np.empty(color.shape, np.uint8)
         for at in range(0, len(color), ROWS):
-            np.rint(color[at : at + ROWS] * np.float32(255 / white), out=eight[at : at + ROWS], casting="unsafe")
+            np.rint(
+                color[at : at + ROWS] * np.float32(255 / white), out=eight[at : at + ROWS], casting="unsafe"
+            )
         color = Image.fromarray(eight if eight.shape[2] == 3 else eight[..., 0])
     source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
     mode = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK"}[source.profile.xcolor_space.strip()]

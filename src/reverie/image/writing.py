@@ -129,9 +129,7 @@ def check_depth(name: PathLike, kind: str, depth: Depth) -> None:
         raise OutputError(f"{name} holds 8 bits a sample; for --depth 16 use .png or .tif.")
 
 
-def check_writable(
-    path: PathLike, overwrite: bool = False, size: Size = (1, 1), depth: Depth = 8
-) -> None:
+def check_writable(path: PathLike, overwrite: bool = False, size: Size = (1, 1), depth: Depth = 8) -> None:
     """Raise now the OutputError that ``save`` would raise after the work; leaves nothing behind.
 
     ``size`` is (height, width) in pixels, if known. Example: ``check_writable("dream.png")``.

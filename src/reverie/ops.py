@@ -46,8 +46,8 @@ def resize(image: Tensor, size: Size) -> Tensor:
 def _resize_integers(image: Tensor, size: Size) -> Tensor:
     """Row by row first, as the interpolation itself goes about it, so that not a bit is different."""
     height, width = image.shape[-2:]
-    if (height, width) == tuple(size):
-        return unit(image)
+    if (height, width) == tuple(size) or size[1] == 1:  # the latter goes column by column
+        return resize(unit(image), size)
     narrow = torch.empty(*image.shape[:2], height, size[1], device=image.device)
     rows = max(1, _BAND // width)
     for top in range(0, height, rows):

@@ -341,7 +341,8 @@ def test_a_picture_in_tiles_finds_the_head_of_a_network_made_ready(precision: st
 @pytest.mark.parametrize("strength", [1.0, 1e-9, 1e9])
 def test_fp16_loses_no_gradient_however_faint(tiny: Network, strength: float) -> None:
     objective = strength * layer("relu1") + strength * layer("logits")
-    for weighted in (objective, Objective((replace(objective.terms[0], score=both(strength), layers=objective.layers),))):
+    whole = Objective((replace(objective.terms[0], score=both(strength), layers=objective.layers),))
+    for weighted in (objective, whole):
         _, exact = image_gradient(tiny, weighted, IMAGE)
         _, found = image_gradient(optimized(tiny, CPU, "fp16"), weighted, IMAGE)
         assert found.dtype == torch.float32

@@ -65,7 +65,10 @@ def gradient(
         seen = transform(replace(param, values=leaf).image(), generator)  # type: ignore[type-var]
     scores, gradients = look(network, objective, seen, generator)
     weights = [term.weight for term in objective.terms]
-    (pulled,) = torch.autograd.grad(seen, leaf, combined(gradients, weights, balance))
+    # Not as grad_outputs, which makes torch import its symbolic algebra: a second at the first step.
+    with torch.enable_grad():
+        wish = (seen * combined(gradients, weights, balance)).sum()
+    (pulled,) = torch.autograd.grad(wish, leaf)
     return torch.einsum("t,tb->b", scores.new_tensor(weights), scores), pulled
 
 

@@ -59,24 +59,25 @@ class Clip:
 
     ``size`` is (height, width) in pixels as shown: after rotation, in square pixels. ``fps`` is the average rate,
     ``variable`` says whether frames are unevenly spaced, ``count`` how many there should be, ``duration`` how many
-    seconds they last. ``time_base`` is the tick of its times in seconds, ``sound`` has the codec of each audio
-    stream, ``notes`` a sentence for each oddity; it grows while frames are read. Raises :class:`InputError` for
-    whatever is no video that can be read, :class:`MissingError` without PyAV. Example: ``Clip("holiday.mp4").fps``.
+    seconds they last. ``zero`` is the time in the file that counts as 0, ``time_base`` the tick of its times, in
+    seconds; ``sound`` has the codec of each audio stream, ``notes`` a sentence for each oddity; it grows while frames
+    are read. Raises :class:`InputError` for whatever is no video that can be read, :class:`MissingError` without
+    PyAV. Example: ``Clip("holiday.mp4").fps``.
     """
 
     def __init__(self, path: PathLike) -> None:
         self.path, self.notes = Path(path), list[str]()
-        with self._opened() as (container, stream):
+        with self.opened() as (container, stream):
             self.sound = tuple(
                 each.codec_context.name for each in container.streams.audio if each.codec_context
             )
             self.time_base = Fraction(stream.time_base or Fraction(1, 90_000))
             # An AVI stores no times; what FFmpeg makes up for its reordered frames is not in order.
             self._counted = container.format.name == "avi"
-            self._zero = Fraction(container.start_time or 0, 1_000_000)
+            self.zero = Fraction(container.start_time or 0, 1_000_000)
             self.timing = self._timed(container, stream)
         self.count, self.fps, self.variable = self.timing.count, self.timing.fps, self.timing.variable
-        with self._opened() as (container, stream):
+        with self.opened() as (container, stream):
             first = next(self._decoded(container, stream), None)
             if first is None:
                 raise InputError(f"{self.path} holds no frames that can be read; copy or download it again.")
@@ -101,7 +102,7 @@ class Clip:
         """
         start, stop = Fraction(start), None if stop is None else Fraction(stop)
         last, index, seen = Fraction(-1), 0, 0
-        with self._opened() as (container, stream):
+        with self.opened() as (container, stream):
             for frame in self._from(container, stream, start):
                 time = max(self._time(frame, index), last + self.time_base if index else last)
                 last, index = time, index + 1
@@ -125,7 +126,7 @@ class Clip:
         return max(math.ceil(share * self.count), 0)
 
     @contextlib.contextmanager
-    def _opened(self) -> Iterator[tuple[Any, Any]]:
+    def opened(self) -> Iterator[tuple[Any, Any]]:
         """The container and its video stream, and whatever FFmpeg throws as one sentence."""
         av, path = pyav(), self.path
         if not path.exists():
@@ -186,13 +187,13 @@ class Clip:
         mean = (len(times) - 1) / ((times[-1] - times[0]) * tick) if times[-1] > times[0] else rate
         rate = mean.limit_denominator(1001) if variable or abs(mean / rate - 1) > Fraction(1, 100) else rate
         last = max(*ends, times[-1] + (0 if ends[-1] > times[-1] else gaps[-1]))
-        return Timing(count, rate, variable, last * tick - self._zero)
+        return Timing(count, rate, variable, last * tick - self.zero)
 
     def _from(self, container: Any, stream: Any, start: Fraction) -> Iterator[Any]:
         """Decoded frames from some frame before ``start`` on; from the first one where seeking does not find one."""
         if start > _SEEK and not self._counted:
             with contextlib.suppress(pyav().error.FFmpegError):
-                container.seek(int((start - _SEEK / 2 + self._zero) / self.time_base), stream=stream)
+                container.seek(int((start - _SEEK / 2 + self.zero) / self.time_base), stream=stream)
                 decoded = self._decoded(container, stream)
                 first = next(decoded, None)
                 if first is not None and first.pts is not None and self._time(first, 0) <= start:
@@ -220,7 +221,7 @@ class Clip:
     def _time(self, frame: Any, index: int) -> Fraction:
         if self._counted or frame.pts is None:
             return index / self.fps
-        return Fraction(frame.pts) * Fraction(frame.time_base or self.time_base) - self._zero
+        return Fraction(frame.pts) * Fraction(frame.time_base or self.time_base) - self.zero
 
     def _shown(self, frame: Any, aspect: Fraction) -> Size:
         height, width = frame.height, frame.width

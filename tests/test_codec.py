@@ -104,7 +104,7 @@ def test_a_gif_of_smooth_color_has_a_palette_of_its_own(tmp_path):
         small = [Image.fromarray(each).resize((12, 8), Image.Resampling.BOX) for each in (rgb, picture)]
         blurred = [np.array(each, int) for each in small]
         difference = np.abs(blurred[0] - blurred[1])
-        assert difference.mean() <= 4 and difference.max() <= 20
+        assert difference.mean() <= 4 and difference.max() <= 32
 
 
 def test_a_folder_holds_every_frame_to_the_bit(tmp_path):

@@ -22,8 +22,8 @@ from reverie.errors import MissingError, OutputError
 from reverie.film import stamps
 from reverie.film.clip import pyav
 from reverie.film.sound import Span, Track
-from reverie.image import _claim as claim
-from reverie.image import _temporary as unfinished
+from reverie.image.text import comment
+from reverie.image.writing import claim, unfinished
 from reverie.ops import Size
 
 Array = np.ndarray[Any, np.dtype[np.uint8]]
@@ -150,7 +150,7 @@ def check_writable(path: Path, overwrite: bool = False, size: Size = (1, 1)) -> 
             pyav().codec.Codec(kind.codec, "w")
         except ValueError:
             raise MissingError(
-                f"This PyAV has no encoder {kind.codec} for {suffix}; install PyAV's own wheel, or write another format."
+                f"This PyAV has no encoder {kind.codec} for {suffix}; install PyAV's wheel, or write another format."
             ) from None
     with unfinished(path) as temporary:
         temporary.touch(exist_ok=False)
@@ -190,7 +190,7 @@ def _film(
         muxing["final_delay"] = str(last) if kind.container == "gif" else f"{last}/{tick.denominator}"
     with av.open(str(path), "w", format=kind.container, options=muxing) as output:
         if text is not None and kind.container not in stamps.STAMPS:
-            output.metadata["comment"] = stamps.MARK + text
+            output.metadata["comment"] = comment(text).decode()
         seconds = (marks[-1] - marks[0]) * tick
         stream = output.add_stream(
             kind.codec, rate=(count / seconds).limit_denominator(1001), options=kind.options

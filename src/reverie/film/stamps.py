@@ -8,17 +8,13 @@ import struct
 import zlib
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from reverie import image
 from reverie.errors import InputError
 from reverie.film.clip import pyav
+from reverie.image import text as image_text
 
 FOLDER_RECORD = "film.json"
-_XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/">
-<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description xmlns:r="urn:reverie">
-<r:text>{}</r:text></rdf:Description></rdf:RDF></x:xmpmeta>"""
-MARK = "reverie: "  # tells our text from a stranger's comment
 
 
 def read_text(path: Path) -> str | None:
@@ -44,12 +40,12 @@ def read_text(path: Path) -> str | None:
             found = {key.lower(): text for key, text in file.metadata.items()}.get("comment", "")
     except (av.error.FFmpegError, OSError, ValueError):
         raise InputError(f"{path} is no film that can be read; name one that Reverie wrote.") from None
-    return found.removeprefix(MARK) if found.startswith(MARK) else None
+    return image_text.found({"comment": found.encode()}, "")
 
 
 def in_gif(data: bytes, text: str) -> bytes:
     """A GIF with ``text`` as its comment, before the first frame."""
-    words, at = (MARK + text).encode(), 13 + (3 * 2 ** ((data[10] & 7) + 1) if data[10] & 128 else 0)
+    words, at = image_text.comment(text), 13 + (3 * 2 ** ((data[10] & 7) + 1) if data[10] & 128 else 0)
     blocks = [words[start : start + 255] for start in range(0, len(words), 255)]
     comment = b"!\xfe" + b"".join(bytes([len(each)]) + each for each in blocks) + b"\0"
     return data[:at] + comment + data[at:]
@@ -64,7 +60,7 @@ def in_png(data: bytes, text: str) -> bytes:
 
 def in_webp(data: bytes, text: str) -> bytes:
     """A WebP with ``text`` as XMP; animations always have the extended header that says so."""
-    xmp = _XMP.format(quote(MARK + text)).encode()
+    xmp = image_text.xmp(text)
     changed = bytearray(data)
     changed[20] |= 4
     changed += b"XMP " + struct.pack("<I", len(xmp)) + xmp + b"\0" * (len(xmp) % 2)

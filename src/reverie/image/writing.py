@@ -80,12 +80,12 @@ def save(
     height, width = _checked(pixels, alpha)
     check_writable(path, overwrite, (height, width), depth)
     kind = WRITES[Path(path).suffix.lower()]
-    with _temporary(path) as temporary:
+    with unfinished(path) as temporary:
         with open(temporary, "xb") as file:
             _encode(path, file, kind, pixels, alpha, profile, text, quality, depth)
             file.flush()
             os.fsync(file.fileno())
-        (os.replace if overwrite else _claim)(temporary, os.path.realpath(path))
+        (os.replace if overwrite else claim)(temporary, os.path.realpath(path))
     return Path(path)
 
 
@@ -134,7 +134,7 @@ def check_writable(path: PathLike, overwrite: bool = False, size: Size = (1, 1),
 
     ``size`` is (height, width) in pixels, if known. Example: ``check_writable("dream.png")``.
     """
-    with _temporary(path) as temporary:
+    with unfinished(path) as temporary:
         place, kind = Path(path), WRITES.get(Path(path).suffix.lower(), "")
         there, limit = os.path.lexists(place), _LONGEST_SIDE.get(kind, math.inf)
         refusals = {
@@ -242,7 +242,7 @@ def _write_lossy(
 
 
 @contextlib.contextmanager
-def _temporary(path: PathLike) -> Iterator[Path]:
+def unfinished(path: PathLike) -> Iterator[Path]:
     """A free name beside the file, gone afterwards whatever happens; any OSError becomes an OutputError."""
     temporary = Path(os.path.realpath(path)).parent / f".reverie-{secrets.token_hex(8)}.part"
     try:
@@ -256,7 +256,7 @@ def _temporary(path: PathLike) -> Iterator[Path]:
             temporary.unlink()
 
 
-def _claim(temporary: Path, target: str) -> None:
+def claim(temporary: Path, target: str) -> None:
     """Give a file its name only if nobody has it: two processes never overwrite each other."""
     try:
         os.link(temporary, target)

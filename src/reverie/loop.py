@@ -47,15 +47,18 @@ def render(plan: Plan, source: Tensor, detail: Tensor | None = None) -> Iterator
     ``source`` may have any size of that shape, and hold integers as a file does (uint8 or uint16 over their whole
     range): every octave is made from it directly, so that a preview and its final picture see the very same coarse
     octaves, and the whole source as floats is never kept. ``detail`` [B, 3, h, w], any range and size, is
-    added to the start: the dream of an earlier frame of a film. Closing the iterator cancels.
+    added to the source in every octave: the dream of an earlier frame of a film. Closing the iterator cancels.
     DeepDream: Mordvintsev, Olah & Tyka 2015.
     """
     source = source.to(plan.device, torch.float32 if source.is_floating_point() else source.dtype)
+    added: Tensor | None = None
     dreamt: Tensor | None = None
     index = 0
     for at, octave in enumerate(plan.octaves):
         base = resize(source, octave.size).clamp(0, 1)
-        begun = start(plan.detail, base, detail, dreamt)
+        # In every octave, so that what an earlier frame dreamt finely survives the coarse ones.
+        ground = base if detail is None else (base + resize(detail, octave.size)).clamp(0, 1)
+        begun = start(plan.detail, ground, added, dreamt)
         for param, score, step in _octave(plan, octave, at, Pixels(begun)):
             dreamt = param.image()
             done = index + 1 == plan.total
@@ -63,7 +66,7 @@ def render(plan: Plan, source: Tensor, detail: Tensor | None = None) -> Iterator
             yield Frame(shown, score, at, len(plan.octaves), step, octave.steps, index, plan.total)
             index += 1
         assert dreamt is not None
-        detail = dreamt - (begun if plan.detail == "carry" else base)
+        added = dreamt - (begun if plan.detail == "carry" else ground)
 
 
 def _octave(plan: Plan, octave: Octave, at: int, param: Param) -> Iterator[tuple[Param, Tensor, int]]:

@@ -91,14 +91,12 @@ def prepare(
     place = resolve_device(device)
     number_format = resolve_precision(precision, place, network)
     ready = optimized(network, place, number_format)
-    steps = sizes(size, recipe.octaves, recipe.octave_scale, recipe.smallest)
-    objective = resolve(network, recipe.objective or network.objective, recipe.focus)
-    notes = []
-    if recipe.octaves != "auto" and len(steps) < recipe.octaves:
-        notes.append(f"A picture of {size[1]}x{size[0]} holds {len(steps)} octaves, not {recipe.octaves}.")
+    octaves, notes = _octaves(network, recipe, size), []
+    if recipe.octaves != "auto" and len(octaves) < recipe.octaves:
+        notes.append(f"A picture of {size[1]}x{size[0]} holds {len(octaves)} octaves, not {recipe.octaves}.")
     return Plan(
         network=ready,
-        octaves=tuple(_octave(network, recipe, objective, at, each) for at, each in enumerate(steps)),
+        octaves=octaves,
         detail=recipe.detail,
         blend=recipe.blend,
         balance=recipe.balance == "terms",
@@ -107,6 +105,24 @@ def prepare(
         precision=number_format,
         notes=tuple(notes),
     )
+
+
+def revised(plan: Plan, recipe: Recipe) -> Plan:
+    """The plan under another recipe for the same network and size; nothing is loaded again."""
+    return replace(
+        plan,
+        octaves=_octaves(plan.network, recipe, plan.size),
+        detail=recipe.detail,
+        blend=recipe.blend,
+        balance=recipe.balance == "terms",
+        seed=recipe.seed,
+    )
+
+
+def _octaves(network: Network, recipe: Recipe, size: Size) -> tuple[Octave, ...]:
+    steps = sizes(size, recipe.octaves, recipe.octave_scale, recipe.smallest)
+    objective = resolve(network, recipe.objective or network.objective, recipe.focus)
+    return tuple(_octave(network, recipe, objective, at, each) for at, each in enumerate(steps))
 
 
 def _octave(network: Network, recipe: Recipe, objective: Objective, at: int, size: Size) -> Octave:

@@ -140,7 +140,7 @@ class Recipe(_Settings):
     def of(cls, *layers: dict[str, Any]) -> Recipe:
         """A recipe from dictionaries, later ones winning; :class:`UsageError` in one sentence."""
         merged = {key: value for each in layers for key, value in each.items()}
-        return _validated(cls, merged)
+        return validated(cls, merged)
 
     def shape(self) -> tuple[int, int] | int | None:
         """``size`` as (height, width), as a long side, or None."""
@@ -187,7 +187,8 @@ PREVIEW_SIDE = 480
 """Longest side of a preview: the largest octave of the final picture that fits, so it predicts it."""
 
 
-def _validated(model: type[T], values: dict[str, Any]) -> T:
+def validated(model: type[T], values: dict[str, Any]) -> T:
+    """``model`` of these values; :class:`UsageError` in one sentence, :class:`UnknownName` for a strange one."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -205,7 +206,7 @@ def _validated(model: type[T], values: dict[str, Any]) -> T:
 
 def run(values: dict[str, Any]) -> Run:
     """Validated Run options; :class:`UsageError` in one sentence."""
-    return _validated(Run, values)
+    return validated(Run, values)
 
 
 @cache

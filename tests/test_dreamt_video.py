@@ -1,0 +1,150 @@
+"""Dreamt video on a clip whose motion is known: no flicker, no ghosts, clean cuts, equal bytes after a stop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import pytest
+import torch
+from torch import Tensor
+
+from reverie import api
+from reverie.film import flow, guard
+from reverie.film.dreamt_video import finished, video
+from reverie.film.settings import Video
+from reverie.film.take import Take
+from reverie.network import Network
+from tests.oracle.motion import Moving, clip
+
+
+@dataclass
+class Held:
+    """A clip out of memory that counts what was asked of it."""
+
+    images: Tensor
+
+    def frames(
+        self, start: Fraction | float = 0, stop: Fraction | float | None = None, skip: int = 0
+    ) -> Iterator[tuple[Fraction, Tensor]]:
+        times = [(Fraction(at, 24), at) for at in range(len(self.images))]
+        inside = [(time, at) for time, at in times if time >= start and (stop is None or time < stop)]
+        for time, at in inside[skip:]:
+            yield time - Fraction(start), self.images[at : at + 1]
+
+
+def small(network: Network, images: Tensor, **options: object) -> api.Job:
+    values = {"steps": 4, "smallest": 32, "jitter": 4, "pad": 4, "objective": "relu2", "precision": "fp32", **options}
+    return api.job(images[0], network=network, **values)
+
+
+def flicker(dreams: Tensor, moving: Moving) -> float:
+    """What changes from frame to frame that the motion does not explain, where nothing was hidden."""
+    found = []
+    for at in range(1, len(dreams)):
+        if at != moving.cut:
+            seen = moving.seen[at : at + 1].float()
+            change = (dreams[at : at + 1] - flow.warp(dreams[at - 1 : at], moving.flow[at : at + 1])).abs()
+            found.append((change.mean(1, keepdim=True) * seen).sum() / seen.sum())
+    return torch.stack(found).mean().item()
+
+
+def strength(dreams: Tensor, moving: Moving) -> float:
+    return (dreams - moving.frames).square().mean((1, 2, 3)).sqrt().mean().item()
+
+
+def film(job: api.Job, moving: Moving, **settings: object) -> Tensor:
+    return torch.cat([take.image for take in video(job, Held(moving.frames), Video(**settings))])
+
+
+@pytest.fixture(scope="module")
+def moving() -> Moving:
+    return clip(7, (96, 128), cut=5)
+
+
+def test_a_dreamt_video_does_not_flicker(tiny: Network, moving: Moving) -> None:
+    job = small(tiny, moving.frames)
+    alone = torch.cat([finished(job.plan, each[None]) for each in moving.frames])
+    dreams = film(job, moving)
+    assert abs(strength(dreams, moving) / strength(alone, moving) - 1) < 0.2
+    assert flicker(dreams, moving) < 0.5 * flicker(film(job, moving, transport="blend"), moving)
+
+
+@pytest.mark.slow
+def test_the_built_in_network_flickers_a_quarter_as_much_as_frames_dreamt_alone() -> None:
+    moving = clip(16, cut=10)
+    job = api.job(moving.frames[0], seed=1)
+    alone = torch.cat([finished(job.plan, each[None]) for each in moving.frames])
+    dreams = film(job, moving)
+    assert abs(strength(dreams, moving) / strength(alone, moving) - 1) < 0.1
+    assert flicker(dreams, moving) < 0.25 * flicker(alone, moving)
+    assert flicker(film(job, moving, transport="blend"), moving) > 0.5 * flicker(alone, moving)
+
+
+def test_a_cut_starts_clean(tiny: Network, moving: Moving) -> None:
+    job = small(tiny, moving.frames)
+    for transport in ("flow", "blend"):
+        takes = list(video(job, Held(moving.frames), Video(transport=transport)))
+        # The first frame behind the cut is the one that a clip which begins there would have.
+        again = next(video(job, Held(moving.frames), Video(transport=transport), takes[0], 5))
+        alone = list(video(job, Held(moving.frames), Video(transport="none")))[5]
+        assert torch.equal(takes[5].image, alone.image)
+        assert torch.equal(takes[5].image, again.image)
+
+
+def test_no_ghost_stays_behind_the_occluder(tiny: Network) -> None:
+    moving = clip(4, (96, 128))
+    job = small(tiny, moving.frames)
+    takes = list(video(job, Held(moving.frames), Video(keep=0.0)))
+    uncovered = moving.occluder[2] & ~moving.occluder[3]
+    before = takes[2].state["added"][0].mean(0, keepdim=True)
+    after = takes[3].state["added"][0].mean(0, keepdim=True)
+    ghost = takes[2].state["added"].mul(0.9)[0].mean(0, keepdim=True)  # what plain blending would have left there
+    assert before[uncovered].abs().mean() > 0
+    kept = torch.dot(after[uncovered], ghost[uncovered]) / ghost[uncovered].square().sum()
+    blended = list(video(job, Held(moving.frames), Video(keep=0.0, transport="blend")))
+    left = blended[3].state["added"][0].mean(0, keepdim=True)
+    blend = torch.dot(left[uncovered], ghost[uncovered]) / ghost[uncovered].square().sum()
+    assert blend > 0.5
+    assert kept < 0.35 * blend
+
+
+@pytest.mark.parametrize("transport", ["flow", "blend", "none"])
+def test_a_film_goes_on_with_equal_bytes(tiny: Network, moving: Moving, transport: str) -> None:
+    job = small(tiny, moving.frames, steps=2)
+    settings = Video(transport=transport, at=("0s decay=0.8", "1s decay=0.95"))
+    whole = list(video(job, Held(moving.frames), settings))
+    for index in (1, 4, 5, 6):
+        done = whole[index - 1]
+        kept = Take(done.image.clone(), done.time, {name: each.clone() for name, each in done.state.items()})
+        rest = list(video(job, Held(moving.frames), settings, kept, index))
+        assert [take.time for take in rest] == [take.time for take in whole[index:]]
+        assert all(torch.equal(a.image, b.image) for a, b in zip(rest, whole[index:], strict=True))
+    assert all(each.dtype == torch.float32 for take in whole for each in take.state.values())
+
+
+def test_range_and_every_choose_frames_and_odd_sizes_work(tiny: Network) -> None:
+    moving = clip(6, (61, 83), occluder=False)
+    job = small(tiny, moving.frames, steps=1)
+    takes = list(video(job, Held(moving.frames), Video(range="0.04s..0.21s", every=2, transport="blend")))
+    assert [take.time for take in takes] == [Fraction(at, 24) - Fraction("0.04") for at in (1, 3, 5)]
+    assert takes[0].image.shape == (1, 3, 61, 83)
+    assert list(video(job, Held(moving.frames), Video(range="9s.."))) == []
+
+
+def test_the_dream_neither_brightens_nor_fades(tiny: Network) -> None:
+    still = clip(1, (64, 64)).frames.expand(40, -1, -1, -1)
+    job = small(tiny, still)
+    takes = list(video(job, Held(still), Video(transport="blend", frame_steps=4)))
+    first, last = (guard.measured(takes[at].state["added"]) for at in (0, -1))
+    assert (first[:3] - last[:3]).abs().max() < 0.02
+    assert 0.75 < last[3:].square().sum().sqrt() / first[3:].square().sum().sqrt() < 1.25
+
+
+def test_frames_of_one_film_draw_from_seeds_of_their_own(tiny: Network) -> None:
+    still = clip(1, (64, 64)).frames.expand(2, -1, -1, -1)
+    job = small(tiny, still)
+    first, second = video(job, Held(still), Video(transport="none"))
+    assert not torch.equal(first.image, second.image)
+    assert torch.equal(first.image, finished(replace(job.plan), still[:1]))

@@ -8,11 +8,12 @@ from fractions import Fraction
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from reverie import api
 from reverie.film import flow, guard
-from reverie.film.dreamt_video import finished, video
+from reverie.film.dreamt_video import _carried, finished, video
 from reverie.film.settings import Video
 from reverie.film.take import Take
 from reverie.network import Network
@@ -93,21 +94,24 @@ def test_a_cut_starts_clean(tiny: Network, moving: Moving) -> None:
         assert torch.equal(takes[5].image, again.image)
 
 
-def test_no_ghost_stays_behind_the_occluder(tiny: Network) -> None:
-    moving = clip(4, (96, 128))
-    job = small(tiny, moving.frames)
-    takes = list(video(job, Held(moving.frames), Video(keep=0.0)))
-    uncovered = moving.occluder[2] & ~moving.occluder[3]
-    before = takes[2].state["added"][0].mean(0, keepdim=True)
-    after = takes[3].state["added"][0].mean(0, keepdim=True)
-    ghost = takes[2].state["added"].mul(0.9)[0].mean(0, keepdim=True)  # what plain blending would have left there
-    assert before[uncovered].abs().mean() > 0
-    kept = torch.dot(after[uncovered], ghost[uncovered]) / ghost[uncovered].square().sum()
-    blended = list(video(job, Held(moving.frames), Video(keep=0.0, transport="blend")))
-    left = blended[3].state["added"][0].mean(0, keepdim=True)
-    blend = torch.dot(left[uncovered], ghost[uncovered]) / ghost[uncovered].square().sum()
-    assert blend > 0.5
-    assert kept < 0.35 * blend
+def test_no_ghost_stays_behind_the_occluder() -> None:
+    moving = clip(6, (144, 192))
+    for at in range(2, 6):
+        now, before = moving.frames[at : at + 1], moving.frames[at - 1 : at]
+        # Whatever was dreamt into the occluder, and beside it as its halo, is not carried to where it was.
+        stood = moving.occluder[at - 1][None].float()
+        halo = F.max_pool2d(stood, 7, 1, 3)
+        state = {"frame": before, "added": halo.expand(-1, 3, -1, -1)}
+        carried = _carried(now, state, Video())
+        uncovered = (stood > 0)[0] & ~moving.occluder[at]
+        beside = (halo > 0)[0] & ~F.max_pool2d(moving.occluder[at][None].float(), 3, 1, 1)[0].bool()
+        assert carried is not None
+        assert carried[0, :1][uncovered].abs().mean() < 0.25
+        assert carried[0, :1][beside].abs().mean() < 0.35
+        assert carried[0, :1][moving.occluder[at]].mean() > 0.5
+        blended = _carried(now, state, Video(transport="blend"))
+        assert blended is not None
+        assert blended[0, :1][uncovered].mean() > 0.85
 
 
 @pytest.mark.parametrize("transport", ["flow", "blend", "none"])
@@ -134,9 +138,9 @@ def test_range_and_every_choose_frames_and_odd_sizes_work(tiny: Network) -> None
 
 
 def test_the_dream_neither_brightens_nor_fades(tiny: Network) -> None:
-    still = clip(1, (64, 64)).frames.expand(40, -1, -1, -1)
+    still = clip(1, (64, 64)).frames.expand(30, -1, -1, -1)
     job = small(tiny, still)
-    takes = list(video(job, Held(still), Video(transport="blend", frame_steps=4)))
+    takes = list(video(job, Held(still), Video(transport="blend", frame_steps=2)))
     first, last = (guard.measured(takes[at].state["added"]) for at in (0, -1))
     assert (first[:3] - last[:3]).abs().max() < 0.02
     assert 0.75 < last[3:].square().sum().sqrt() / first[3:].square().sum().sqrt() < 1.25

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -25,7 +26,8 @@ class Moving:
     cut: int
 
 
-def texture(seed: int, side: int = 640) -> Tensor:
+@cache
+def texture(seed: int, side: int = 400) -> Tensor:
     """A large picture [1, 3, side, side] with forms of all sizes and some sharp edges."""
     random = np.random.default_rng(seed)
     y, x = np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side), indexing="ij")
@@ -36,7 +38,7 @@ def texture(seed: int, side: int = 640) -> Tensor:
     field = field + 1.2 * field.mean(0, keepdims=True)
     picture = 0.5 + 0.16 * field / field.std()
     rows, columns = np.mgrid[0:side, 0:side]
-    for _ in range(60):
+    for _ in range(24):
         cy, cx, radius_ = random.uniform(0, side), random.uniform(0, side), random.uniform(8, 40)
         inside = 1 / (1 + np.exp(((np.hypot(rows - cy, columns - cx) - radius_) / 0.7).clip(-30, 30)))
         picture += inside * random.uniform(-0.25, 0.25, (3, 1, 1))
@@ -72,7 +74,7 @@ def clip(
     step = torch.tensor([1.0, -4.0]).double()
     for at in range(count):
         scene = scenes[cut is not None and at >= cut]
-        offset = torch.tensor([320.0, 320.0]).double() - middle
+        offset = torch.tensor([200.0, 200.0]).double() - middle
         frame = _sampled(scene, places + offset)
         hidden = (here - center).norm(dim=-1) < 0.19 * height if occluder else torch.zeros(size, dtype=torch.bool)
         frame = torch.where(hidden, _sampled(cover, here - center + 200), frame).clamp(0, 1)

@@ -64,9 +64,7 @@ class Course:
         objective, following, share = self._leg(time)
         made = self._weighed(objective, values, recipe.focus)
         return (
-            made
-            if not share
-            else (1 - share) * made + share * self._weighed(following, values, recipe.focus)
+            made if not share else (1 - share) * made + share * self._weighed(following, values, recipe.focus)
         )
 
     def _leg(self, time: Fraction) -> tuple[str, str, float]:
@@ -87,7 +85,8 @@ class Course:
             term
             for target in parse(text)
             for term in (
-                values.get(called(target), target.weight) * resolve(self._plan.network, _spelled(target), focus)
+                values.get(called(target), target.weight)
+                * resolve(self._plan.network, _spelled(target), focus)
             ).terms
         )
         return Objective(terms)
@@ -95,7 +94,9 @@ class Course:
 
 def _spelled(target: Target) -> str:
     """A term in the language of objectives, with weight 1."""
-    names = "|".join(f'"{name}"' if '"' not in name else f"'{name}'" for name in (target.name, *target.others))
+    names = "|".join(
+        f'"{name}"' if '"' not in name else f"'{name}'" for name in (target.name, *target.others)
+    )
     if target.last is not None:
         names = f"{target.name}..{target.last}"
     kind = f"{target.kind}:" if target.kind and not target.others else ""
@@ -104,4 +105,6 @@ def _spelled(target: Target) -> str:
 
 def _rounded(model: Any, values: dict[str, float]) -> dict[str, float | int]:
     own = {name: value for name, value in values.items() if name in type(model).model_fields}
-    return {name: round(value) if isinstance(getattr(model, name), int) else value for name, value in own.items()}
+    return {
+        name: round(value) if isinstance(getattr(model, name), int) else value for name, value in own.items()
+    }

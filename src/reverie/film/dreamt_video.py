@@ -83,4 +83,3 @@ def _carried(now: Tensor, state: dict[str, Tensor], settings: Video) -> Tensor |
     if 1 - seen.mean().item() > settings.cut:
         return None
     return settings.decay * seen * flow.warp(added, back)
-

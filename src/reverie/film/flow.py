@@ -50,7 +50,9 @@ def backward(now: Tensor, before: Tensor) -> Tensor:
 
 
 def _gray(image: Tensor, size: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    small = F.interpolate(image.float().cpu(), size, mode="area") if tuple(image.shape[-2:]) != size else image
+    small = (
+        F.interpolate(image.float().cpu(), size, mode="area") if tuple(image.shape[-2:]) != size else image
+    )
     luma = torch.einsum("c,chw->hw", torch.tensor([0.299, 0.587, 0.114]), small[0].float().cpu())
     return (luma.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
 

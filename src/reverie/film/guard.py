@@ -8,7 +8,7 @@ from torch import Tensor
 from reverie.ops import EPSILON, split
 
 LEVELS = 4  # frequency bands held one by one, besides what lies below them
-STRONGEST = 1.25  # factor by which a band is changed in one frame at most
+STRONGEST = 1.5  # factor by which a band is changed in one frame at most
 
 
 def measured(image: Tensor) -> Tensor:

@@ -21,7 +21,9 @@ FIXED = {
     "smallest": "the dream's sizes must stay",
 }
 NUMBERS = tuple(
-    name for name, each in Recipe.model_fields.items() if each.annotation in (int, float) and name not in FIXED
+    name
+    for name, each in Recipe.model_fields.items()
+    if each.annotation in (int, float) and name not in FIXED
 )
 
 

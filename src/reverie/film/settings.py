@@ -99,7 +99,9 @@ def legs(text: str, fps: Fraction) -> tuple[str, Fraction]:
     """Objective and length in seconds of ``owl for 4s`` or ``owl for 96f``; ValueError for anything else."""
     objective, word, time = text.rpartition(" for ")
     if not word or not objective.strip() or seconds(time, fps) <= 0:
-        raise ValueError(f"must be an objective and its time, like 'owl for 4s' or 'owl for 96f', not {text!r}")
+        raise ValueError(
+            f"must be an objective and its time, like 'owl for 4s' or 'owl for 96f', not {text!r}"
+        )
     return objective.strip(), seconds(time, fps)
 
 
@@ -122,9 +124,12 @@ Duration = Annotated[str, BeforeValidator(_duration)]
 class Steps(_Film):
     """The ascent itself as a film: every step of every octave, at the final size."""
 
-    fps: Rate = Field("24", description="Frames per second of the film: a number, or a ratio like 30000/1001.")
+    fps: Rate = Field(
+        "24", description="Frames per second of the film: a number, or a ratio like 30000/1001."
+    )
     duration: Duration | None = Field(
-        None, description="Length, as in 10s: steps are blended or left out to fit; by default a frame a step."
+        None,
+        description="Length, as in 10s: steps are blended or left out to fit; by default a frame a step.",
     )
     every: int = Field(1, ge=1, le=10_000, description="Show every n-th step alone.")
     hold: float = Field(1.0, ge=0, le=60, description="Seconds that the finished picture stays, 0 to 60.")
@@ -137,7 +142,9 @@ class _Moving(_Film):
         "step_size=0.01'; numbers of the recipe, of the camera and weights of the objective by name. "
         "A TOML file is read for its keyframes.",
     )
-    ease: Ease = Field("cubic", description="The way from one keyframe to the next: linear, cubic, sine or hold.")
+    ease: Ease = Field(
+        "cubic", description="The way from one keyframe to the next: linear, cubic, sine or hold."
+    )
 
 
 class Zoom(_Moving):
@@ -177,7 +184,9 @@ class Zoom(_Moving):
         description="Objectives one after the other, each with its time, as in 'owl for 4s' (or 'owl for 96f', "
         "frames); repeat the option. After the last comes the first again.",
     )
-    fade: float = Field(1.0, ge=0, le=600, description="Seconds of the crossfade from objective to objective.")
+    fade: float = Field(
+        1.0, ge=0, le=600, description="Seconds of the crossfade from objective to objective."
+    )
     loop: bool = Field(
         False, description="Let the film end where it begins: the first frame is met again deep in the dive."
     )
@@ -204,7 +213,7 @@ class Video(_Moving):
         1, ge=1, le=100, description="Steps per octave for every frame that a dream was carried into."
     )
     keep: float = Field(
-        0.5,
+        1.0,
         ge=0,
         le=1,
         description="How firmly strength and light of the dream are held where the scene began with them, 0 (not) "
@@ -221,4 +230,3 @@ class Video(_Moving):
         """Start and stop in seconds; stop is None for the clip's end."""
         start, _, stop = (self.range or "..").partition("..")
         return seconds(start or "0"), seconds(stop) if stop else None
-

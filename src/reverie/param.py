@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+import torch
 from torch import Tensor
+
+from reverie.ops import Size
+from reverie.spectrum import correlated, decorrelated, envelope, unsquashed
+
+_QUARTER = 4.0  # what lucid divides a picture by before it is squashed, so that it starts near gray
 
 
 class Param(Protocol):
@@ -36,3 +42,62 @@ class Pixels:
 
     def moved(self, change: Tensor) -> Pixels:
         return Pixels((self.values + change).clamp_(0, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Fourier:
+    """A spectrum of decorrelated colors, whitened by 1 / f^decay (lucid, Olah et al. 2017).
+
+    ``values`` [B, 3, H, W // 2 + 1, 2] are its real and imaginary parts. Every frequency is then about as far
+    from its goal as every other, so large forms grow as fast as speckle. ``decorrelate`` false leaves the
+    colors as RGB.
+    """
+
+    values: Tensor
+    size: Size
+    decay: float = 1.0
+    decorrelate: bool = True
+
+    @classmethod
+    def of(cls, image: Tensor, decay: float = 1.0, decorrelate: bool = True) -> Fourier:
+        """The one whose image is ``image`` [B, 3, H, W] in 0..1, to within half a step of 8 bits."""
+        size = (image.shape[-2], image.shape[-1])
+        x = unsquashed(image)
+        x = decorrelated(x) if decorrelate else x
+        spectrum = torch.fft.rfft2(x) * _QUARTER / envelope(size, decay, x)
+        return cls(torch.view_as_real(spectrum), size, decay, decorrelate)
+
+    def image(self) -> Tensor:
+        spectrum = torch.view_as_complex(self.values) * envelope(self.size, self.decay, self.values)
+        x = torch.fft.irfft2(spectrum, s=self.size) / _QUARTER
+        return (correlated(x) if self.decorrelate else x).sigmoid()
+
+    def moved(self, change: Tensor) -> Fourier:
+        return replace(self, values=self.values + change)
+
+
+@dataclass(frozen=True, eq=False)
+class Phase:
+    """The phases of a spectrum whose magnitudes stay what they are (MACO, Fel et al. 2023).
+
+    ``values`` [B, 3, H, W // 2 + 1] are angles in radians, ``magnitude`` of that shape. Nothing can grow stronger
+    than it is in the picture at the start, so no speckle does. The paper's standardizing is not needed: a picture's
+    deviation follows from its magnitudes (Parseval).
+    """
+
+    values: Tensor
+    magnitude: Tensor
+    size: Size
+
+    @classmethod
+    def of(cls, image: Tensor) -> Phase:
+        """The one whose image is ``image`` [B, 3, H, W] in 0..1, to within half a step of 8 bits."""
+        spectrum = torch.fft.rfft2(decorrelated(unsquashed(image)))
+        return cls(spectrum.angle(), spectrum.abs(), (image.shape[-2], image.shape[-1]))
+
+    def image(self) -> Tensor:
+        x = torch.fft.irfft2(torch.polar(self.magnitude, self.values), s=self.size)
+        return correlated(x).sigmoid()
+
+    def moved(self, change: Tensor) -> Phase:
+        return replace(self, values=self.values + change)

@@ -1,0 +1,58 @@
+"""Spectra of pictures, and the colors in which natural ones vary independently.
+
+A spectrum is what :func:`torch.fft.rfft2` gives: complex [B, 3, H, W // 2 + 1].
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from reverie.ops import Size
+
+_MARGIN = 1 / 512
+"""How far from black and white a picture is kept where it must be inverted: below half a step of 8 bits."""
+
+# Square root of the covariance of colors in ImageNet, as rounded in lucid; columns: light, warm to cold, green
+# to magenta.
+_COLORS = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
+
+
+def color_matrix(like: Tensor) -> Tensor:
+    """[3, 3], from decorrelated colors to RGB, the longest column of length 1 (lucid, Olah et al. 2017)."""
+    matrix = torch.tensor(_COLORS, dtype=torch.float64)
+    return (matrix / matrix.norm(dim=0).max()).to(like.device, like.dtype)
+
+
+def correlated(x: Tensor) -> Tensor:
+    """RGB [B, 3, H, W] of any range, out of decorrelated colors of that shape."""
+    return torch.einsum("rc,bchw->brhw", color_matrix(x), x)
+
+
+def decorrelated(x: Tensor) -> Tensor:
+    """The inverse of :func:`correlated`."""
+    inverse = torch.linalg.inv(color_matrix(x.new_zeros((), dtype=torch.float64))).to(x)
+    return torch.einsum("cr,brhw->bchw", inverse, x)
+
+
+def unsquashed(image: Tensor) -> Tensor:
+    """What a sigmoid makes ``image`` [B, 3, H, W] in 0..1 of; black and white are moved in by less than 8 bits show."""
+    return image.clamp(_MARGIN, 1 - _MARGIN).logit()
+
+
+def frequencies(size: Size, like: Tensor | None = None) -> Tensor:
+    """Cycles per pixel at every place of a spectrum of a picture of ``size``, [H, W // 2 + 1]."""
+    h, w = size
+    found = torch.hypot(
+        torch.fft.fftfreq(h, dtype=torch.float64)[:, None], torch.fft.rfftfreq(w, dtype=torch.float64)[None]
+    )
+    return found if like is None else found.to(like.device, like.dtype)
+
+
+def envelope(size: Size, decay: float, like: Tensor) -> Tensor:
+    """sqrt(H W) / f^decay, [H, W // 2 + 1]: a spectrum of white noise under it has the strengths of a natural one.
+
+    The mean counts as the lowest frequency, one cycle per longer side (lucid, Olah et al. 2017).
+    """
+    h, w = size
+    return (h * w) ** 0.5 / frequencies(size, like).clamp_min(1 / max(h, w)) ** decay

@@ -13,10 +13,10 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # Within a floor a file may import those named before it.
 FLOORS = [
-    ["errors", "ops", "expression"],
+    ["errors", "ops", "spectrum", "expression"],
     ["recipe", "image", "trace", "network", "objective", "param", "transform"],
-    ["shaping", "ascent", "tile", "octave", "optimize"],
-    ["plan", "loop", "record"],
+    ["shaping", "ascent", "optimizer", "tile", "octave", "optimize"],
+    ["viewing", "plan", "loop", "record"],
     ["zoo", "atlas"],
     ["api"],
     ["film"],

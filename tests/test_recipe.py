@@ -40,6 +40,22 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "focus": st.floats(0, 8),
     "pad": st.integers(0, 512),
     "balance": st.sampled_from(["terms", "raw"]),
+    "param": st.sampled_from(["pixels", "fourier", "fourier-rgb", "maco"]),
+    "decay": st.floats(0, 4),
+    "start": st.sampled_from(["auto", "clouds", "faint", "natural", "uniform"]),
+    "optimizer": st.sampled_from(["ascent", "adam", "nadam", "sgd"]),
+    "cooldown": st.floats(0, 1),
+    "border": st.sampled_from(["mirror", "gray"]),
+    "rotate": st.floats(0, 180),
+    "zoom": st.floats(0, 0.9),
+    "resettle": st.integers(0, 1024),
+    "grain": st.floats(0, 1),
+    "crop": st.floats(0.001, 1),
+    "last_crop": st.floats(0.001, 1),
+    "crop_size": st.integers(16, 4096),
+    "views": st.integers(1, 1024),
+    "redirect": st.integers(0, 10_000),
+    "count": st.integers(1, 64),
 }
 RECIPES = st.fixed_dictionaries({}, optional=FIELDS)
 

@@ -32,6 +32,7 @@ _WHERE = {
     "prepare": "plan",
     "render": "loop",
     "replay": "api",
+    "visualize": "api",
 }
 
 __all__ = sorted(_WHERE)  # noqa: PLE0605

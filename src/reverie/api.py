@@ -22,10 +22,13 @@ from reverie.loop import Frame, render
 from reverie.network import Network
 from reverie.octave import sizes
 from reverie.ops import Size, cloud, cropped, fitted, resize, unit
+from reverie.param import Pixels
 from reverie.plan import Plan, prepare
 from reverie.recipe import PREVIEW_SIDE, Recipe, Run, merged, run
 from reverie.record import Asset, Record
+from reverie.spectrum import faint, natural
 
+Color = tuple[float, float, float]
 Source = str | Path | bytes | np.ndarray[Any, Any] | Tensor | PillowImage.Image | None
 
 NATIVE_LIMIT = 2048  # pixels of the long side that a source keeps unasked
@@ -95,23 +98,32 @@ class Job:
     profile: bytes | None = None
     notes: tuple[str, ...] = ()
 
-    def picture(self, frame: Frame) -> Picture:
-        """The frame as a picture (a copy), with the source's alpha and, for the last one, the Record."""
-        pixels = frame.image.detach().float().cpu()
+    def picture(self, frame: Frame, part: int | None = None) -> Picture:
+        """The frame as a picture (a copy), with the source's alpha and, for the last one, the Record.
+
+        Of a batch the picture of number ``part``, by default the one that the Record says.
+        """
+        part = self.record.part if part is None else part
+        pixels = frame.image[part : part + 1].detach().float().cpu()
         size = (pixels.shape[-2], pixels.shape[-1])
         alpha = self.alpha
         if alpha is not None and alpha.shape[-2:] != size:
             alpha = resize(alpha, size).clamp(0, 1)
         # Nobody writes to the last frame any more; any other one is live.
         kept = pixels if frame.last else pixels.clone()
-        return Picture(
-            kept, self.record if frame.last else None, alpha, self.profile, self.record.depth
-        )
+        made = self.record.model_copy(update={"part": part}) if frame.last else None
+        return Picture(kept, made, alpha, self.profile, self.record.depth)
+
+    def pictures(self, frame: Frame) -> list[Picture]:
+        """All pictures of the batch."""
+        return [self.picture(frame, part) for part in range(len(frame.image))]
 
     def unchanged(self, frame: Frame) -> bool:
         """Whether nothing at all was dreamt: the objective has no gradient in this picture."""
         image = frame.image.cpu()
         size = (image.shape[-2], image.shape[-1])
+        if (param := self.plan.octaves[-1].param) is not Pixels:
+            return torch.equal(image, param(resize(unit(self.source), size).clamp(0, 1)).image())
         if self.source.shape[-2:] != size:
             return torch.equal(image, resize(self.source, size).clamp(0, 1))
         rows = [slice(at, at + 256) for at in range(0, size[0], 256)]
@@ -143,6 +155,18 @@ def dream(
                 on_frame(last)
         assert last is not None  # a plan has at least one step
         return work.picture(last)
+
+
+def visualize(objective: str = "", source: Source = None, **options: Any) -> Picture:
+    """What the network means by ``objective``, drawn from noise, or out of ``source`` (feature accentuation).
+
+    A :func:`dream` with the defaults of the preset ``visualize``, or ``accentuate`` where there is a source.
+    Olah et al. 2017; Hamblin et al. 2024.
+
+    >>> visualize("owl").save("owl.png")  # doctest: +SKIP
+    """
+    options.setdefault("preset", "visualize" if source is None else "accentuate")
+    return dream(source, objective=objective, **options)
 
 
 def job(
@@ -215,6 +239,8 @@ def replay(
     elif source is not None:
         raise UsageError(f"{path} was dreamt from noise; it takes no --source.")
     made = _job(photo, recipe, run(options), False, given)
+    if found.part < recipe.count:
+        made = replace(made, record=made.record.model_copy(update={"part": found.part}))
     if not same:
         return made
     for role, remedy in (("source", "--source"), ("weights", "--weights")):
@@ -257,7 +283,7 @@ def _job(source: Source, recipe: Recipe, options: Run, preview: bool, network: N
     # Names are resolved against a token size first: a misspelt class must not cost a 60 MP decode.
     prepare(network, recipe, (64, 64), device="cpu")
     photo = None if source is None else opened(source, options.max_pixels)
-    given, size, notes = _sized(photo, recipe, preview)
+    given, size, notes = _sized(photo, recipe, preview, network.mean)
     if preview:
         recipe = recipe.model_copy(update={"size": f"{size[1]}x{size[0]}"})
     plan = prepare(network, recipe, size, device=options.device, precision=options.precision)
@@ -283,8 +309,10 @@ def _assets(photo: Photo | None, network: Network, options: Run) -> tuple[Asset,
     return tuple(assets)
 
 
-def _sized(photo: Photo | None, recipe: Recipe, preview: bool) -> tuple[Tensor, Size, list[str]]:
-    """The source [1, 3, H, W] in the dream's shape, the dream's size, and what to tell the user."""
+def _sized(
+    photo: Photo | None, recipe: Recipe, preview: bool, mean: Color
+) -> tuple[Tensor, Size, list[str]]:
+    """The source [count, 3, H, W] in the dream's shape, the dream's size, and what to tell the user."""
     shape, notes = recipe.shape(), []
     native: Size = NOISE_SIZE if photo is None else (photo.pixels.shape[-2], photo.pixels.shape[-1])
     if isinstance(shape, int):
@@ -301,10 +329,30 @@ def _sized(photo: Photo | None, recipe: Recipe, preview: bool) -> tuple[Tensor, 
         size = native
     if preview:
         size = previewed(size, recipe)
+    generator = torch.Generator().manual_seed(recipe.seed % 2**63)
     if photo is None:
-        grid = (round(size[0] * NOISE_SIDE / min(size)), round(size[1] * NOISE_SIDE / min(size)))
-        return cloud(grid, torch.Generator().manual_seed(recipe.seed % 2**63)), size, notes
-    return cropped(photo.pixels, size), size, notes
+        return torch.cat([noise(recipe, size, mean, generator) for _ in range(recipe.count)]), size, notes
+    source = cropped(photo.pixels, size)
+    if recipe.count == 1:
+        return source, size, notes
+    # Pictures of a batch that began alike would stay alike.
+    plain = unit(source)
+    grains = torch.randn(recipe.count - 1, *plain.shape[1:], generator=generator)
+    return torch.cat([plain, (plain + 0.02 * grains).clamp(0, 1)]), size, notes
+
+
+def noise(recipe: Recipe, size: Size, mean: Color, generator: torch.Generator) -> Tensor:
+    """What a picture of ``size`` without a source starts at, [1, 3, h, w] in 0..1."""
+    suited = {"pixels": "clouds", "maco": "natural"}.get(recipe.param, "faint")
+    kind = suited if recipe.start == "auto" else recipe.start
+    if kind == "faint":
+        return faint(size, mean, generator)
+    if kind == "natural":
+        return natural(size, mean, generator)
+    if kind == "uniform":
+        return torch.rand(1, 3, *size, generator=generator)
+    grid = (round(size[0] * NOISE_SIDE / min(size)), round(size[1] * NOISE_SIDE / min(size)))
+    return cloud(grid, generator)
 
 
 def previewed(size: Size, recipe: Recipe) -> Size:

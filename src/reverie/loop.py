@@ -12,7 +12,7 @@ from torch import Tensor
 from reverie.ascent import gradient
 from reverie.octave import start
 from reverie.ops import resize
-from reverie.param import Param, Pixels
+from reverie.param import Param
 from reverie.plan import Octave, Plan
 
 
@@ -59,7 +59,7 @@ def render(plan: Plan, source: Tensor, detail: Tensor | None = None) -> Iterator
         # In every octave, so that what an earlier frame dreamt finely survives the coarse ones.
         ground = base if detail is None else (base + resize(detail, octave.size)).clamp(0, 1)
         begun = start(plan.detail, ground, added, dreamt)
-        for param, score, step in _octave(plan, octave, at, Pixels(begun)):
+        for param, score, step in _octave(plan, octave, at, octave.param(begun)):
             dreamt = param.image()
             done = index + 1 == plan.total
             shown = dreamt.lerp(base, plan.blend) if done and plan.blend else dreamt
@@ -79,8 +79,16 @@ def _octave(plan: Plan, octave: Octave, at: int, param: Param) -> Iterator[tuple
         objective = objective.measured(seen)
     state: Any = None
     for step in range(octave.steps):
-        score, raw = gradient(
-            plan.network, objective, param, octave.transform, generator, plan.balance, plan.look
+        network = plan.network.redirected() if step < octave.redirect else plan.network
+        view = octave.crops[step] if octave.crops else octave.transform
+        looks = (
+            gradient(network, objective, param, view, generator, plan.balance, plan.look)
+            for _ in range(octave.views)
         )
+        score, raw = next(looks)
+        for also, another in looks:
+            score, raw = score + also, raw + another
+        if octave.views > 1:
+            score, raw = score / octave.views, raw / octave.views
         param, state = octave.rule.step(param, raw, state)
         yield param, score, step

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,29 @@ Activations = dict[str, Tensor]
 
 class _Enough(BaseException):
     """Raised by the last hook: nothing deeper is wanted. No Exception: a module may catch those."""
+
+
+class _Redirected(torch.autograd.Function):
+    """A ReLU through which gradient passes that raises a negative input, where else none would pass at all."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, low: float, high: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.bounds = low, high
+        return x.clamp(low, high)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        (x,) = ctx.saved_tensors
+        plain = gradient * (x > 0) * (x < ctx.bounds[1])
+        silent = plain.flatten(1).abs().amax(1).view(-1, *(1,) * (x.ndim - 1)) == 0
+        raising = gradient * ((x > 0) | (gradient > 0))
+        return torch.where(silent, raising, plain), None, None
+
+
+def _redirect(module: nn.Module, inputs: tuple[Tensor, ...], _output: Tensor) -> Tensor:
+    found: Tensor = _Redirected.apply(inputs[0], 0.0, 6.0 if isinstance(module, nn.ReLU6) else math.inf)  # type: ignore[no-untyped-call]
+    return found
 
 
 class Adapter(Protocol):
@@ -63,7 +86,7 @@ class Network:
     dreamt by default; ``by_place`` says that the logits are a map with a class contest at every place;
     ``smallest`` is the least side in pixels that the module can take. With an ``adapter`` that one says
     what the module is shown, and ``mean`` and ``std`` count for nothing; ``bf16`` says whether it can be
-    converted to bfloat16.
+    converted to bfloat16; ``redirects`` that a ReLU which is silent in a whole picture lets gradient through.
     """
 
     name: str
@@ -81,6 +104,7 @@ class Network:
     synsets: tuple[str, ...] = ()
     adapter: Adapter | None = None
     bf16: bool = True
+    redirects: bool = False
 
     def __post_init__(self) -> None:
         for module in self.module.modules():
@@ -122,7 +146,10 @@ class Network:
             return hook
 
         modules = {name: self.module.get_submodule(name) for name in wanted}
-        handles = [module.register_forward_hook(keep(name)) for name, module in modules.items()]
+        relus = [each for each in self.module.modules() if isinstance(each, nn.ReLU | nn.ReLU6)]
+        # Before those that read: what they keep must be what the next layer gets.
+        handles = [each.register_forward_hook(_redirect) for each in relus if self.redirects]
+        handles += [module.register_forward_hook(keep(name)) for name, module in modules.items()]
         try:
             self.module(self._normalized(image))
         except _Enough:
@@ -278,6 +305,13 @@ class Network:
     def class_names(self) -> tuple[str, ...]:
         """Every name that a class goes by."""
         return tuple(part.strip() for label in self.labels for part in label.split(","))
+
+    def redirected(self) -> Network:
+        """The same network, whose ReLUs let gradient through that raises what is silent in a whole picture.
+
+        A start from noise may leave an objective without any gradient (lucid, Olah et al. 2017).
+        """
+        return replace(self, redirects=True)
 
     def with_module(self, module: nn.Module) -> Network:
         """The same network around another (faster, converted) module of the same structure."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from reverie import objective as objectives
-from reverie.ascent import Ascent, Look, Rule, image_gradient
+from reverie.ascent import Look, Rule, image_gradient
 from reverie.errors import UnknownName, UsageError
 from reverie.expression import Target, parse
 from reverie.network import Activations, Network
@@ -18,12 +18,12 @@ from reverie.objective import Objective
 from reverie.octave import sizes
 from reverie.ops import Size
 from reverie.optimize import optimized, resolve_precision
+from reverie.param import Param, Pixels
 from reverie.recipe import Precision, Recipe
 from reverie.shaping import Shaping
 from reverie.tile import Tiles
-from reverie.transform import Transform, compose, jitter, pad, wander
-
-_MULTIPLE = 16  # pixels that sides are rounded up to, as padded for the network
+from reverie.transform import Transform
+from reverie.viewing import crops, param, rule, views
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +31,8 @@ class Octave:
     """One octave: (height, width), steps, and the values that make its dream.
 
     ``transform`` is what the network sees of the picture, drawn anew at every step; ``still`` the same with
-    nothing drawn.
+    nothing drawn. ``crops``, where there are any, are seen in its stead, one a step. ``param`` makes what the ascent
+    changes; ``views`` looks are taken in each step; in the first ``redirect`` steps silent ReLUs let gradient through.
     """
 
     size: Size
@@ -40,6 +41,10 @@ class Octave:
     transform: Transform
     still: Transform
     rule: Rule
+    param: Callable[[Tensor], Param] = Pixels
+    crops: tuple[Transform, ...] = ()
+    views: int = 1
+    redirect: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,9 +131,7 @@ def _octaves(network: Network, recipe: Recipe, size: Size) -> tuple[Octave, ...]
 
 
 def _octave(network: Network, recipe: Recipe, objective: Objective, at: int, size: Size) -> Octave:
-    shift = min(recipe.jitter, max(size) // 2)
-    still = pad(recipe.pad, network.smallest, _MULTIPLE)
-    wandering = wander(recipe.pad, shift, network.smallest, _MULTIPLE)
+    seen, still = views(recipe, network, size)
     # Large forms belong to the first octave: later ones leave them alone, so a small picture tells
     # what a large one of the same source will be.
     shaping = Shaping(recipe.bands, recipe.fine, recipe.spread, recipe.gray, recipe.coarse if at else 1.0)
@@ -136,9 +139,13 @@ def _octave(network: Network, recipe: Recipe, objective: Objective, at: int, siz
         size=size,
         steps=recipe.steps,
         objective=objective,
-        transform=wandering if recipe.pad else compose(still, jitter(shift)),
+        transform=seen,
         still=still,
-        rule=Ascent(recipe.step_size * recipe.step_decay**at, shaping, recipe.momentum),
+        rule=rule(recipe, at, shaping),
+        param=param(recipe),
+        crops=crops(recipe, network),
+        views=recipe.views,
+        redirect=0 if at else recipe.redirect,
     )
 
 

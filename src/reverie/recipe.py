@@ -136,6 +136,63 @@ class Recipe(_Settings):
         description="'terms': each term of the objective is made equally strong before its weight; 'raw': not.",
     )
 
+    param: Literal["pixels", "fourier", "fourier-rgb", "maco"] = Field(
+        "pixels",
+        description="What is changed: pixels; a spectrum of decorrelated colors (fourier) or of RGB (fourier-rgb); only "
+        "the phases of the start's spectrum (maco).",
+    )
+    decay: float = Field(
+        1.0, ge=0, le=4, description="fourier: power of the frequency that its strength falls by, 0 to 4."
+    )
+    start: Literal["auto", "clouds", "faint", "natural", "uniform"] = Field(
+        "auto",
+        description="The noise that a picture without a source starts at; 'auto' takes what suits --param: clouds for "
+        "pixels, faint for fourier, natural (the spectrum of our renders) for maco.",
+    )
+    optimizer: Literal["ascent", "adam", "nadam", "sgd"] = Field(
+        "ascent",
+        description="How steps are taken: normalized ascent, or an optimizer with --step-size as its rate.",
+    )
+    cooldown: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the steps during which an optimizer's rate sinks to 0 in the end, 0 to 1.",
+    )
+    border: Literal["mirror", "gray"] = Field(
+        "mirror",
+        description="What lies around the picture: itself, mirrored; or gray, where it is jittered by cutting, not "
+        "wrapping.",
+    )
+    rotate: float = Field(
+        0.0, ge=0, le=180, description="Largest turn of what the network sees, drawn each step, degrees."
+    )
+    zoom: float = Field(
+        0.0, ge=0, le=0.9, description="Largest share by which what it sees is scaled, drawn each step, 0 to 0.9."
+    )
+    resettle: int = Field(
+        0, ge=0, le=1024, description="Pixels of a second jitter, after turn and scale, 0 to 1024."
+    )
+    grain: float = Field(0.0, ge=0, le=1, description="Noise on what the network sees, 0 to 1.")
+    crop: float = Field(
+        1.0, gt=0, le=1, description="Share of the short side that is seen at the first step, above 0, at most 1."
+    )
+    last_crop: float = Field(
+        1.0, gt=0, le=1, description="Share of the short side that is seen at the last step, above 0, at most 1."
+    )
+    crop_size: int = Field(
+        224, ge=16, le=4096, description="Side in pixels at which such a crop is seen, 16 to 4096."
+    )
+    views: int = Field(1, ge=1, le=1024, description="Looks at the picture in each step, 1 to 1024.")
+    redirect: int = Field(
+        0,
+        ge=0,
+        le=10_000,
+        description="First steps in which ReLUs that are all silent let gradient through, so that no start is dead, "
+        "0 to 10000.",
+    )
+    count: int = Field(1, ge=1, le=64, description="Pictures made at once, each of its own noise, 1 to 64.")
+
     @classmethod
     def of(cls, *layers: dict[str, Any]) -> Recipe:
         """A recipe from dictionaries, later ones winning; :class:`UsageError` in one sentence."""

@@ -39,6 +39,7 @@ class Record(BaseModel):
     threads: int
     depth: Literal[8, 16] = 8
     versions: dict[str, str]
+    part: int = 0  # which picture of the batch, where the recipe's count is above 1
 
     def text(self) -> str:
         """The record as compact JSON; equal records give equal text."""

@@ -5,6 +5,8 @@ A spectrum is what :func:`torch.fft.rfft2` gives: complex [B, 3, H, W // 2 + 1].
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -21,7 +23,9 @@ _COLORS = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
 def color_matrix(like: Tensor) -> Tensor:
     """[3, 3], from decorrelated colors to RGB, the longest column of length 1 (lucid, Olah et al. 2017)."""
     matrix = torch.tensor(_COLORS, dtype=torch.float64)
-    return (matrix / matrix.norm(dim=0).max()).to(like.device, like.dtype)
+    longest = torch.linalg.vector_norm(matrix, dim=0).max()
+    made: Tensor = matrix / longest
+    return made.to(like.device, like.dtype)
 
 
 def correlated(x: Tensor) -> Tensor:
@@ -55,4 +59,41 @@ def envelope(size: Size, decay: float, like: Tensor) -> Tensor:
     The mean counts as the lowest frequency, one cycle per longer side (lucid, Olah et al. 2017).
     """
     h, w = size
-    return (h * w) ** 0.5 / frequencies(size, like).clamp_min(1 / max(h, w)) ** decay
+    slope: Tensor = frequencies(size, like).clamp_min(1 / max(h, w)) ** -decay
+    return math.sqrt(h * w) * slope
+
+
+NATURAL = ((0.650, 1.180), (1.303, 1.218), (1.842, 1.185))
+"""Strength and decay of the spectra of our own renders in each decorrelated color: ``training/spectrum.py``."""
+
+
+def faint(size: Size, mean: tuple[float, float, float], generator: torch.Generator) -> Tensor:
+    """Noise [1, 3, H, W] in 0..1 one can hardly see, like natural pictures in its spectrum, around the color ``mean``.
+
+    What lucid starts at, but at the color that the network takes for nothing: from middle gray a network whose
+    mean is warmer paints all things blue.
+    """
+    h, w = size
+    parts = 0.01 * torch.randn(1, 3, h, w // 2 + 1, 2, generator=generator)
+    field = torch.fft.irfft2(torch.view_as_complex(parts) * envelope(size, 1.0, parts), s=size) / 4
+    return _around(mean, field)
+
+
+def natural(size: Size, mean: tuple[float, float, float], generator: torch.Generator) -> Tensor:
+    """Noise [1, 3, H, W] in 0..1 with the magnitudes of our own renders and phases drawn, around the color ``mean``.
+
+    Magnitudes are strength / k^decay at k cycles per picture, flat below two.
+    """
+    h, w = size
+    cycles = (frequencies(size).float() * (h * w) ** 0.5).clamp_min(2)
+    magnitude = torch.stack([h * w * strength / cycles**decay for strength, decay in NATURAL])
+    # The phases are those of real noise, so that the spectrum is one of a real picture.
+    white = torch.fft.rfft2(torch.randn(1, 3, h, w, generator=generator))
+    spectrum = magnitude * white / white.abs().clamp_min(1e-12)
+    spectrum[..., 0, 0] = 0
+    return _around(mean, torch.fft.irfft2(spectrum, s=size))
+
+
+def _around(mean: tuple[float, float, float], field: Tensor) -> Tensor:
+    """``field`` of decorrelated colors [B, 3, H, W], as a picture; where it is 0 it has the color ``mean``."""
+    return (correlated(field) + field.new_tensor(mean).logit().view(1, 3, 1, 1)).sigmoid()

@@ -117,7 +117,8 @@ class Optimized(Network):
         return self.base._traced(size)
 
     def _outputs(self, image: Tensor, wanted: Set[str]) -> dict[str, object]:
-        if watched(self.module):
+        # Convolution and ReLU in one leave no ReLU to redirect.
+        if self.redirects or watched(self.module):
             return super()._outputs(image, wanted)
         names = tuple(sorted(wanted & self.graph.outputs.keys()))
         if names not in self._runners:

@@ -1,0 +1,67 @@
+"""From a Recipe to what the network is shown of the picture, and in what form the picture is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from reverie.ascent import Ascent, Rule
+from reverie.errors import UsageError
+from reverie.network import Network
+from reverie.ops import Size
+from reverie.optimizer import Optimizer
+from reverie.param import Fourier, Param, Phase, Pixels
+from reverie.recipe import Recipe
+from reverie.shaping import Shaping
+from reverie.transform import Transform, compose, crop, cut, grain, gray, jitter, pad, turn, wander
+
+_MULTIPLE = 16  # pixels that sides are rounded up to, as padded for the network
+
+
+def param(recipe: Recipe) -> Callable[[Tensor], Param]:
+    """What makes a param of the picture that an octave starts at."""
+    if recipe.param == "pixels":
+        return Pixels
+    if recipe.optimizer == "ascent":
+        raise UsageError(
+            f"--param {recipe.param} has no pixels to normalize a step over; add --optimizer adam, or take "
+            "'reverie visualize', which does."
+        )
+    if recipe.param == "maco":
+        return Phase.of
+    return lambda image: Fourier.of(image, recipe.decay, recipe.param == "fourier")
+
+
+def rule(recipe: Recipe, at: int, shaping: Shaping) -> Rule:
+    """How the octave of number ``at`` takes its steps."""
+    step_size = recipe.step_size * recipe.step_decay**at
+    if recipe.optimizer == "ascent":
+        return Ascent(step_size, shaping, recipe.momentum)
+    return Optimizer(recipe.optimizer, step_size, recipe.steps, recipe.cooldown)
+
+
+def views(recipe: Recipe, network: Network, size: Size) -> tuple[Transform, Transform]:
+    """What is seen of a picture of ``size``: drawn anew at every step, and with nothing drawn."""
+    shift, least = min(recipe.jitter, max(size) // 2), network.smallest
+    still = pad(recipe.pad, least, _MULTIPLE)
+    whole = turn(recipe.rotate, recipe.zoom, recipe.border == "mirror")
+    if recipe.border == "gray":
+        # lucid's order: margin, shift, scale, turn, shift; what is left must be large enough for the network.
+        around = (gray(recipe.pad), cut(shift), whole, cut(recipe.resettle))
+        drawn = compose(*around, grain(recipe.grain), pad(0, least, _MULTIPLE))
+        return drawn, compose(gray(recipe.pad), pad(0, least, _MULTIPLE))
+    first = (wander(recipe.pad, shift, least, _MULTIPLE),) if recipe.pad else (still, jitter(shift))
+    if not (recipe.rotate or recipe.zoom or recipe.resettle or recipe.grain):
+        return compose(*first), still
+    return compose(*first, whole, cut(recipe.resettle), grain(recipe.grain), pad(0, least, _MULTIPLE)), still
+
+
+def crops(recipe: Recipe, network: Network) -> tuple[Transform, ...]:
+    """One view a step where parts of the picture are seen, larger ones first; else none."""
+    if recipe.crop == recipe.last_crop == 1:
+        return ()
+    side = max(recipe.crop_size, network.smallest)
+    last = max(1, recipe.steps - 1)
+    shares = [recipe.crop + (recipe.last_crop - recipe.crop) * step / last for step in range(recipe.steps)]
+    return tuple(compose(crop(share, side), grain(recipe.grain)) for share in shares)

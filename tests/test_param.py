@@ -1,11 +1,28 @@
-"""Pixels: moved within 0..1, never in place."""
+"""Parameterizations: their image against numpy twins, their gradient against differences, start and move."""
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Callable
+from dataclasses import replace
 
-from reverie.param import Pixels
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from reverie.param import Fourier, Param, Phase, Pixels
+from tests.oracle import spectra
 from tests.oracle.networks import noise
+
+KINDS: dict[str, Callable[[Tensor], Param]] = {
+    "pixels": Pixels,
+    "fourier": Fourier.of,
+    "fourier-rgb": lambda image: Fourier.of(image, 0.7, False),
+    "maco": Phase.of,
+}
+SIDE = st.integers(1, 24)
 
 
 def test_pixels_are_their_image() -> None:
@@ -26,8 +43,65 @@ def test_a_move_ends_at_black_and_white() -> None:
     torch.testing.assert_close(moved, (x + change).clamp(0, 1))
 
 
-def test_a_move_leaves_the_picture_before_it_as_it_was() -> None:
-    x = noise(1, 3, 5, 6)
-    before = x.clone()
-    Pixels(x).moved(torch.ones_like(x))
-    assert torch.equal(x, before)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_move_leaves_the_picture_before_it_as_it_was(kind: str) -> None:
+    param = KINDS[kind](noise(1, 3, 6, 8))
+    before = param.values.clone()
+    moved = param.moved(torch.ones_like(before))
+    assert torch.equal(param.values, before)
+    assert type(moved) is type(param) and not torch.equal(moved.image(), param.image())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(h=SIDE, w=SIDE, batch=st.integers(1, 2))
+def test_every_param_starts_at_the_picture_it_is_given(kind: str, h: int, w: int, batch: int) -> None:
+    x = noise(batch, 3, h, w)
+    x[..., 0, 0] = torch.tensor([0.0, 1.0, 0.5])
+    image = KINDS[kind](x).image()
+    assert image.shape == x.shape
+    assert float(image.min()) >= 0 and float(image.max()) <= 1
+    assert float((image - x).abs().max()) < 0.5 / 255
+
+
+@given(h=SIDE, w=SIDE, decay=st.floats(0, 2), decorrelate=st.booleans())
+def test_fourier_agrees_with_its_twin(h: int, w: int, decay: float, decorrelate: bool) -> None:
+    values = 0.05 * (noise(1, 3, h, w // 2 + 1, 2, dtype=torch.float64) - 0.5)
+    image = Fourier(values, (h, w), decay, decorrelate).image()
+    twin = spectra.fourier(values[0].numpy(), h, w, decay, decorrelate)
+    np.testing.assert_allclose(image[0].numpy(), twin, atol=1e-5)
+
+
+@given(h=SIDE, w=SIDE)
+def test_maco_agrees_with_its_twin(h: int, w: int) -> None:
+    angles, magnitude = (noise(1, 3, h, w // 2 + 1, seed=at, dtype=torch.float64) for at in (0, 1))
+    image = Phase(7 * angles, 4 * magnitude, (h, w)).image()
+    twin = spectra.phase(7 * angles[0].numpy(), 4 * magnitude[0].numpy(), h, w)
+    np.testing.assert_allclose(image[0].numpy(), twin, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(4, 6), (5, 5)])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_gradient_is_that_of_finite_differences(kind: str, size: tuple[int, int]) -> None:
+    param = KINDS[kind](noise(1, 3, *size, dtype=torch.float64))
+    assert param.values.dtype == torch.float64
+    leaf = param.values.clone().requires_grad_(True)
+    assert torch.autograd.gradcheck(lambda values: replace(param, values=values).image(), leaf)  # type: ignore[type-var]
+
+
+def test_maco_keeps_every_magnitude_whatever_the_phases() -> None:
+    param = Phase.of(noise(1, 3, 12, 16, dtype=torch.float64))
+    moved = param.moved(3 * noise(*param.values.shape, seed=2, dtype=torch.float64))
+    again = Phase.of(moved.image())
+    inner = (..., slice(None), slice(1, -1))  # the edge columns must stay their own mirror images
+    torch.testing.assert_close(again.magnitude[inner], param.magnitude[inner], rtol=0.05, atol=0.02)
+    assert not torch.allclose(moved.image(), param.image(), atol=0.05)
+
+
+def test_white_noise_in_a_fourier_spectrum_is_as_strong_in_every_octave_of_frequencies() -> None:
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randn(8, 3, 128, 65, 2, generator=generator)
+    spectrum = torch.fft.rfft2(Fourier(0.01 * values, (128, 128), 1.0, False).image().logit())
+    cycles = torch.hypot(torch.fft.fftfreq(128)[:, None], torch.fft.rfftfreq(128)[None]) * 128
+    energy = spectrum.abs().square().mean((0, 1))
+    rings = [float(energy[(cycles >= low) & (cycles < 2 * low)].sum()) for low in (4, 8, 16, 32)]
+    assert max(rings) < 1.25 * min(rings)

@@ -138,11 +138,11 @@ class Recipe(_Settings):
 
     param: Literal["pixels", "fourier", "fourier-rgb", "maco"] = Field(
         "pixels",
-        description="What is changed: pixels; a spectrum of decorrelated colors (fourier) or of RGB (fourier-rgb); only "
-        "the phases of the start's spectrum (maco).",
+        description="What is changed: pixels; a spectrum of decorrelated colors (fourier) or of RGB (fourier-rgb); "
+        "only the phases of the start's spectrum (maco).",
     )
     decay: float = Field(
-        1.0, ge=0, le=4, description="fourier: power of the frequency that its strength falls by, 0 to 4."
+        1.0, ge=0, le=4, description="fourier: power of the frequency by which strength falls, 0 to 4."
     )
     start: Literal["auto", "clouds", "faint", "natural", "uniform"] = Field(
         "auto",

@@ -1,0 +1,62 @@
+"""Spectra against numpy twins, colors there and back, and the noise that pictures start at."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from reverie import spectrum
+from tests.oracle import spectra
+from tests.oracle.networks import noise
+
+MEAN = (0.485, 0.456, 0.406)
+
+
+def drawn(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_colors_agree_with_the_published_table() -> None:
+    x = noise(2, 3, 5, 4, dtype=torch.float64)
+    twin = np.einsum("rc,bchw->brhw", spectra.colors(), x.numpy())
+    np.testing.assert_allclose(spectrum.correlated(x).numpy(), twin, atol=1e-12)
+    torch.testing.assert_close(spectrum.decorrelated(spectrum.correlated(x)), x)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (7, 10), (9, 5), (1, 6), (6, 1)])
+@pytest.mark.parametrize("decay", [0.0, 1.0, 1.7])
+def test_the_envelope_agrees_with_its_twin(size: tuple[int, int], decay: float) -> None:
+    made = spectrum.envelope(size, decay, torch.zeros((), dtype=torch.float64))
+    np.testing.assert_allclose(made.numpy(), spectra.strength(*size, decay), rtol=1e-9)
+
+
+def test_unsquashed_is_undone_by_a_sigmoid_but_for_less_than_8_bits_show() -> None:
+    x = torch.linspace(0, 1, 256).view(1, 1, 1, 256)
+    back = spectrum.unsquashed(x).sigmoid()
+    assert torch.equal((255 * back).round(), (255 * x).round())
+
+
+@pytest.mark.parametrize("make", [spectrum.faint, spectrum.natural])
+def test_noise_is_drawn_from_its_generator_and_lies_around_the_mean(make) -> None:  # type: ignore[no-untyped-def]
+    one, same, other = (make((40, 56), MEAN, drawn(seed)) for seed in (1, 1, 2))
+    assert one.shape == (1, 3, 40, 56)
+    assert torch.equal(one, same) and not torch.equal(one, other)
+    assert one.min() > 0 and one.max() < 1
+    many = torch.cat([make((40, 56), MEAN, drawn(seed)) for seed in range(40)])
+    # The median: where colors are strong a sigmoid draws the mean to gray.
+    np.testing.assert_allclose(many.transpose(0, 1).flatten(1).median(1).values.numpy(), MEAN, atol=0.05)
+
+
+def test_faint_noise_can_hardly_be_seen() -> None:
+    assert float(spectrum.faint((64, 64), MEAN, drawn()).std((2, 3)).max()) < 0.05
+
+
+def test_natural_noise_has_the_spectrum_of_our_renders() -> None:
+    size = (64, 64)
+    x = spectrum.natural(size, (0.5, 0.5, 0.5), drawn()).double()
+    found = torch.fft.rfft2(spectrum.decorrelated(x.logit()))[0].abs()
+    cycles = spectrum.frequencies(size).numpy() * 64
+    for color, (strength, decay) in enumerate(spectrum.NATURAL):
+        at = (cycles > 2) & (cycles < 30)
+        np.testing.assert_allclose(found[color].numpy()[at], 64 * 64 * strength / cycles[at] ** decay, rtol=1e-3)

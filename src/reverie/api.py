@@ -21,19 +21,17 @@ from reverie.image import Photo
 from reverie.loop import Frame, render
 from reverie.network import Network
 from reverie.octave import sizes
-from reverie.ops import Size, cloud, cropped, fitted, resize, unit
+from reverie.ops import Size, cropped, fitted, resize, unit
 from reverie.param import Pixels
 from reverie.plan import Plan, prepare
 from reverie.recipe import PREVIEW_SIDE, Recipe, Run, merged, run
 from reverie.record import Asset, Record
-from reverie.spectrum import faint, natural
+from reverie.viewing import noise
 
-Color = tuple[float, float, float]
 Source = str | Path | bytes | np.ndarray[Any, Any] | Tensor | PillowImage.Image | None
 
 NATIVE_LIMIT = 2048  # pixels of the long side that a source keeps unasked
 NOISE_SIZE = (640, 960)
-NOISE_SIDE = 192  # pixels of the short side of what a dream from noise starts at
 
 
 @dataclass(frozen=True, eq=False)
@@ -310,7 +308,7 @@ def _assets(photo: Photo | None, network: Network, options: Run) -> tuple[Asset,
 
 
 def _sized(
-    photo: Photo | None, recipe: Recipe, preview: bool, mean: Color
+    photo: Photo | None, recipe: Recipe, preview: bool, mean: tuple[float, float, float]
 ) -> tuple[Tensor, Size, list[str]]:
     """The source [count, 3, H, W] in the dream's shape, the dream's size, and what to tell the user."""
     shape, notes = recipe.shape(), []
@@ -339,20 +337,6 @@ def _sized(
     plain = unit(source)
     grains = torch.randn(recipe.count - 1, *plain.shape[1:], generator=generator)
     return torch.cat([plain, (plain + 0.02 * grains).clamp(0, 1)]), size, notes
-
-
-def noise(recipe: Recipe, size: Size, mean: Color, generator: torch.Generator) -> Tensor:
-    """What a picture of ``size`` without a source starts at, [1, 3, h, w] in 0..1."""
-    suited = {"pixels": "clouds", "maco": "natural"}.get(recipe.param, "faint")
-    kind = suited if recipe.start == "auto" else recipe.start
-    if kind == "faint":
-        return faint(size, mean, generator)
-    if kind == "natural":
-        return natural(size, mean, generator)
-    if kind == "uniform":
-        return torch.rand(1, 3, *size, generator=generator)
-    grid = (round(size[0] * NOISE_SIDE / min(size)), round(size[1] * NOISE_SIDE / min(size)))
-    return cloud(grid, generator)
 
 
 def previewed(size: Size, recipe: Recipe) -> Size:

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from reverie.ascent import Ascent, Rule
 from reverie.errors import UsageError
 from reverie.network import Network
-from reverie.ops import Size
+from reverie.ops import Size, cloud
 from reverie.optimizer import Optimizer
 from reverie.param import Fourier, Param, Phase, Pixels
 from reverie.recipe import Recipe
 from reverie.shaping import Shaping
+from reverie.spectrum import faint, natural
 from reverie.transform import Transform, compose, crop, cut, grain, gray, jitter, pad, turn, wander
 
+NOISE_SIDE = 192  # pixels of the short side of what a dream from noise starts at
 _MULTIPLE = 16  # pixels that sides are rounded up to, as padded for the network
+
+
+def noise(recipe: Recipe, size: Size, mean: tuple[float, float, float], generator: torch.Generator) -> Tensor:
+    """What a picture of ``size`` without a source starts at, [1, 3, h, w] in 0..1."""
+    suited = {"pixels": "clouds", "maco": "natural"}.get(recipe.param, "faint")
+    kind = suited if recipe.start == "auto" else recipe.start
+    if kind == "faint":
+        return faint(size, mean, generator)
+    if kind == "natural":
+        return natural(size, mean, generator)
+    if kind == "uniform":
+        return torch.rand(1, 3, *size, generator=generator)
+    grid = (round(size[0] * NOISE_SIDE / min(size)), round(size[1] * NOISE_SIDE / min(size)))
+    return cloud(grid, generator)
 
 
 def param(recipe: Recipe) -> Callable[[Tensor], Param]:

@@ -16,8 +16,9 @@ from reverie.ascent import image_gradient
 from reverie.errors import InputError, UnknownName, UsageError
 from reverie.network import Network
 from reverie.objective import layer
-from reverie.plan import prepare, resolve
+from reverie.plan import prepare
 from reverie.recipe import Recipe
+from reverie.targets import resolve
 from reverie.zoo.adopt.names import consent, foreign
 from tests.oracle.networks import Failing, Watching, noise
 

@@ -14,11 +14,12 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Within a floor a file may import those named before it.
 FLOORS = [
     ["errors", "ops", "spectrum", "expression"],
-    ["recipe", "image", "trace", "network", "objective", "param", "transform"],
+    ["recipe", "image", "trace", "network", "objective", "penalty", "guide", "variety", "param",
+     "transform"],
     ["shaping", "ascent", "optimizer", "tile", "octave", "optimize"],
-    ["viewing", "plan", "loop", "record"],
+    ["targets", "viewing", "plan", "loop", "record"],
     ["zoo", "atlas"],
-    ["api"],
+    ["shelf", "api"],
     ["film"],
     ["cli"],
 ]
@@ -26,7 +27,7 @@ ORDER = [name for rooms in FLOORS for name in rooms]
 CORE = {name for rooms in FLOORS[:4] for name in rooms}
 HOME_OF = {"safetensors": {"zoo", "film"}, "pooch": {"zoo"}, "filelock": {"zoo", "film"}, "google": {"zoo"},
            "requests": {"zoo"},
-           "PIL": {"image", "atlas", "api", "film", "cli"}, "tifffile": {"image"}, "cyclopts": {"cli"},
+           "PIL": {"image", "atlas", "shelf", "film", "cli"}, "tifffile": {"image"}, "cyclopts": {"cli"},
            "rich": {"cli"}, "pydantic": {"recipe", "record", "film", "cli"},
            "torchvision": {"zoo/adopt"}, "timm": {"zoo/adopt"}, "keras": {"zoo/adopt"}, "h5py": {"zoo/adopt"},
            "huggingface_hub": {"zoo/adopt"}, "av": {"film"}, "cv2": {"film"}, "matplotlib": {"plot"}}

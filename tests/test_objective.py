@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reverie.network import Activations
-from reverie.objective import Objective, Term, channel, layer, log_probability, logit
+from reverie.objective import Objective, Sight, Term, channel, layer, log_probability, logit
 
 FACTOR = st.floats(-8, 8).filter(lambda f: abs(f) > 1e-3)
 
@@ -20,6 +20,12 @@ def activations(seed: int = 0) -> Activations:
     g = torch.Generator().manual_seed(seed)
     shapes = {"image": (2, 3, 6, 6), "conv": (2, 4, 5, 3), "head": (2, 7)}
     return {name: torch.randn(*shape, generator=g, dtype=torch.float64) for name, shape in shapes.items()}
+
+
+def measuring(seen: Activations) -> Sight:
+    """A moment at which the network sees just that, whatever it is shown."""
+    image = torch.zeros(2, 3, 6, 6)
+    return Sight(image, image, lambda image: image, lambda _image, _layers: seen)
 
 
 A, B = layer("conv"), channel("conv", 2)
@@ -119,7 +125,7 @@ def test_algebra_leaves_its_operands_as_they_are() -> None:
 
 def test_a_layer_without_focus_measures_nothing() -> None:
     assert not layer("conv").measures
-    assert not (A + B).measured(SEEN).measures
+    assert not (A + B).measured(measuring(SEEN)).measures
 
 
 def focused_by_hand(a: np.ndarray, now: np.ndarray, focus: float) -> list[float]:
@@ -136,7 +142,7 @@ def focused_by_hand(a: np.ndarray, now: np.ndarray, focus: float) -> list[float]
 @pytest.mark.parametrize("focus", [0.5, 1.4, 8.0])
 def test_focus_weights_channels_by_what_was_there_at_the_measuring(name: str, focus: float) -> None:
     later = activations(1)
-    fitted = layer(name, focus).measured(SEEN)
+    fitted = layer(name, focus).measured(measuring(SEEN))
     expected = focused_by_hand(SEEN[name].numpy(), later[name].numpy(), focus)
     np.testing.assert_allclose(fitted.score(later).numpy(), expected)
 
@@ -148,23 +154,23 @@ def test_an_unfitted_focus_scores_like_the_plain_layer() -> None:
 def test_measuring_keeps_weight_name_and_layers_and_can_be_repeated() -> None:
     later = activations(2)
     objective = -3 * layer("conv", 1.4) + B
-    fitted = objective.measured(SEEN)
+    fitted = objective.measured(measuring(SEEN))
     assert [(t.weight, t.name, t.layers) for t in fitted.terms] == [
         (t.weight, t.name, t.layers) for t in objective.terms
     ]
     assert fitted.measures
-    close(fitted.measured(later).score(later), objective.measured(later).score(later))
+    close(fitted.measured(measuring(later)).score(later), objective.measured(measuring(later)).score(later))
 
 
 def test_measuring_holds_no_graph() -> None:
     seen = {"conv": SEEN["conv"].clone().requires_grad_(True)}
-    score = layer("conv", 1.4).measured(seen).score({"conv": SEEN["conv"]})
+    score = layer("conv", 1.4).measured(measuring(seen)).score({"conv": SEEN["conv"]})
     assert not score.requires_grad
 
 
 def test_focus_on_a_layer_that_is_nowhere_positive_still_pulls() -> None:
     a = (-SEEN["conv"].abs()).requires_grad_(True)
-    score = layer("conv", 1.4).measured({"conv": a.detach()}).score({"conv": a})
+    score = layer("conv", 1.4).measured(measuring({"conv": a.detach()})).score({"conv": a})
     (g,) = torch.autograd.grad(score.sum(), a)
     assert float(g.abs().max()) > 0
 

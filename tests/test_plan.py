@@ -14,9 +14,10 @@ from reverie.ascent import Ascent
 from reverie.errors import UnknownName, UsageError
 from reverie.network import Network
 from reverie.objective import log_probability
-from reverie.plan import prepare, resolve, resolve_device
+from reverie.plan import prepare, resolve_device
 from reverie.recipe import Recipe
 from reverie.shaping import Shaping
+from reverie.targets import resolve
 from tests.oracle.networks import noise, tiny_network
 
 IMAGE = noise(1, 3, 16, 16)

@@ -20,6 +20,9 @@ WHOLE = st.integers(1, 100_000)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "network": st.text(),
     "objective": st.text(),
+    "guide": st.lists(st.sampled_from(["a.jpg", "b@relu2*0.5|'m.png'"]), max_size=2).map(tuple),
+    "match": st.sampled_from(["dot", "cosine"]),
+    "mask": st.none() | st.text(min_size=1),
     "octaves": st.just("auto") | st.integers(1, 64),
     "octave_scale": st.floats(1.01, 16),
     "smallest": st.integers(16, 4096),
@@ -75,7 +78,7 @@ def test_a_recipe_survives_json_both_ways(values: dict[str, Any]) -> None:
 @settings(max_examples=100)
 @given(RECIPES)
 def test_a_recipe_reads_the_same_from_text_values(values: dict[str, Any]) -> None:
-    texts = {name: str(value) for name, value in values.items() if value is not None}
+    texts = {name: str(value) for name, value in values.items() if value is not None and name != "guide"}
     assert Recipe.of(texts) == Recipe.of({name: values[name] for name in texts})
 
 

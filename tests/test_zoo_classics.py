@@ -17,7 +17,7 @@ from reverie.ascent import image_gradient
 from reverie.errors import InputError, UsageError
 from reverie.network import Network
 from reverie.optimize import optimized
-from reverie.plan import resolve
+from reverie.targets import resolve
 from reverie.zoo import alexnet, googlenet, inception_v3, resnet, squeezenet, vgg
 from reverie.zoo.blocks import LocalResponseNorm
 from reverie.zoo.labels import imagenet, inception5h

@@ -27,6 +27,7 @@ _WHERE = {
     "UsageError": "errors",
     "adopt": "zoo.adopt.modules",
     "dream": "api",
+    "dream_guided": "api",
     "job": "api",
     "load": "zoo",
     "prepare": "plan",

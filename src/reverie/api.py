@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from PIL import Image as PillowImage
 from torch import Tensor
 
-from reverie import image, record, zoo
+from reverie import image, record, shelf, zoo
 from reverie.errors import InputError, UsageError
 from reverie.image import Photo
 from reverie.loop import Frame, render
@@ -26,9 +23,9 @@ from reverie.param import Pixels
 from reverie.plan import Plan, prepare
 from reverie.recipe import PREVIEW_SIDE, Recipe, Run, merged, run
 from reverie.record import Asset, Record
+from reverie.shelf import Handed, Photos, Shelf, Source, finder, located, opened
+from reverie.targets import Assets
 from reverie.viewing import noise
-
-Source = str | Path | bytes | np.ndarray[Any, Any] | Tensor | PillowImage.Image | None
 
 NATIVE_LIMIT = 2048  # pixels of the long side that a source keeps unasked
 NOISE_SIZE = (640, 960)
@@ -155,6 +152,30 @@ def dream(
         return work.picture(last)
 
 
+def dream_guided(
+    source: Source,
+    guide: Source | Sequence[Source],
+    *,
+    layer: str = "",
+    weight: float = 1.0,
+    on_frame: Callable[[Frame], None] | None = None,
+    **options: Any,
+) -> Picture:
+    """Dream the forms of ``guide`` into ``source``: each place becomes more like the best match in the guide.
+
+    ``guide`` is a picture like ``source``, a folder of pictures, or a list of them; ``layer`` (several joined by +)
+    where they are compared, by default the network's own for guides. Options are those of :func:`dream`; with an
+    ``objective`` that is dreamt too. DeepDream: Mordvintsev, Olah & Tyka 2015.
+
+    >>> dream_guided("sky.jpg", "flowers.jpg").save("out.png")  # doctest: +SKIP
+    """
+    several = list(guide) if isinstance(guide, list | tuple) else [guide]
+    if not several or any(each is None for each in several):
+        raise UsageError("A guided dream needs a guide: a path, an array, a tensor or a Pillow image.")
+    wanted = [Handed(each, layer, weight) for each in several]
+    return dream(source, on_frame=on_frame, guide=wanted, **options)
+
+
 def visualize(objective: str = "", source: Source = None, **options: Any) -> Picture:
     """What the network means by ``objective``, drawn from noise, or out of ``source`` (feature accentuation).
 
@@ -179,16 +200,17 @@ def job(
     """What :func:`dream` would do, ready to run: names resolved, source read and sized."""
     run_values = {name: value for name, value in options.items() if name in Run.model_fields}
     values = {name: value for name, value in options.items() if name not in Run.model_fields}
-    given = _given(network)
+    given = _handed(network)
     if network is not None:
         values["network"] = given.name if given is not None else network
+    values, pictures = shelf.written(values)
     wanted, how = merged(preset, recipe, values), run(run_values)
     if isinstance(recipe, str | Path) and network is None:
         zoo.consent(wanted.network, how.trust, f"The recipe {recipe}")
-    return _job(source, wanted, how, preview, given)
+    return _job(source, wanted, how, preview, given, pictures)
 
 
-def _given(network: object) -> Network | None:
+def _handed(network: object) -> Network | None:
     """``network`` where it is one itself, None for a name."""
     if network is None or isinstance(network, str):
         return None
@@ -205,17 +227,19 @@ def replay(
     source: Source = None,
     changes: Mapping[str, Any] | None = None,
     network: str | Network | None = None,
+    assets: Sequence[Source] = (),
     **options: Any,
 ) -> Job:
     """The job whose Record lies in ``path``; with ``changes``, that recipe with other values.
 
-    The source is looked for where ``source`` says, at the recorded path, and beside ``path``. A ``network``
+    The source is looked for where ``source`` says, at the recorded path, and beside ``path``; so are guides and
+    masks, and among ``assets``, where they are known by their content. A ``network``
     that was handed in must be handed in again; one whose loading can run code needs ``trust=True``.
     Raises :class:`InputError` when it is not found or not the same file any more.
     """
     path = Path(path)
     found = record.parse(image.read_text(path), path)
-    given, changes = _given(network), dict(changes or {})
+    given, changes = _handed(network), dict(changes or {})
     if isinstance(network, str):
         changes["network"] = network
     recipe = Recipe.of(found.recipe.model_dump(), changes)
@@ -225,7 +249,7 @@ def replay(
     weights = found.asset("weights")
     values: dict[str, Any] = {name: getattr(found, name) for name in ("device", "precision", "threads", "depth")}
     if weights is not None and weights.path and options.get("weights") is None and same:
-        values["weights"] = _located(weights, path, None, "--weights")
+        values["weights"] = located(weights, path, None, "--weights")
     options = {**values, **{name: value for name, value in options.items() if value is not None}}
     asset = found.asset("source")
     photo = None
@@ -233,10 +257,13 @@ def replay(
         raise InputError(f"The source of {path} was no file of its own; give it with --source.")
     if asset is not None:
         in_memory = source is not None and not isinstance(source, str | Path)
-        photo = source if in_memory else _located(asset, path, source, "--source")
+        photo = source if in_memory else located(asset, path, source, "--source")
     elif source is not None:
         raise UsageError(f"{path} was dreamt from noise; it takes no --source.")
-    made = _job(photo, recipe, run(options), False, given)
+    pictures = shelf.recorded(
+        recipe.files(), found.assets, finder(path, [opened(each) for each in assets])
+    )
+    made = _job(photo, recipe, run(options), False, given, pictures)
     if found.part < recipe.count:
         made = replace(made, record=made.record.model_copy(update={"part": found.part}))
     if not same:
@@ -250,28 +277,21 @@ def replay(
                 f"The {role} of {path} is not the same file any more; give the original with {remedy}."
             )
     # The assets keep their recorded paths, so that the same picture is also the same file.
-    return replace(made, record=made.record.model_copy(update={"assets": found.assets}))
-
-
-def _located(asset: Asset, output: Path, given: Source, remedy: str) -> Path:
-    recorded = [Path(asset.path), output.parent / asset.path, output.parent / Path(asset.path).name]
-    candidates = recorded if given is None else [Path(str(given))]
-    there = [path for path in candidates if path.is_file()]
-    for path in there:
-        with open(path, "rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() == asset.sha256:
-                return path
-    if there:
-        raise InputError(
-            f"{there[0]} is not the {asset.role} that {output} was made from (its SHA-256 differs); "
-            f"give the original with {remedy}."
-        )
-    raise InputError(
-        f"The {asset.role} {asset.path} of {output} is not there; say where it lies with {remedy}."
+    kept = tuple(
+        (found.asset(each.role) or each) if each.role in ("source", "weights") else each
+        for each in made.record.assets
     )
+    return replace(made, record=made.record.model_copy(update={"assets": kept}))
 
 
-def _job(source: Source, recipe: Recipe, options: Run, preview: bool, network: Network | None = None) -> Job:
+def _job(
+    source: Source,
+    recipe: Recipe,
+    options: Run,
+    preview: bool,
+    network: Network | None = None,
+    pictures: Mapping[str, Photos] | None = None,
+) -> Job:
     if options.threads:
         torch.set_num_threads(options.threads)
     if network is None:
@@ -279,16 +299,19 @@ def _job(source: Source, recipe: Recipe, options: Run, preview: bool, network: N
     elif options.weights is not None:
         raise UsageError("A network that is handed in has its weights; leave weights out.")
     # Names are resolved against a token size first: a misspelt class must not cost a 60 MP decode.
-    prepare(network, recipe, (64, 64), device="cpu")
+    files = recipe.files()
+    prepare(network, recipe, (64, 64), Assets.token(files), device="cpu")
+    beside = Shelf.of(files, pictures or {}, lambda path: opened(path, options.max_pixels))
     photo = None if source is None else opened(source, options.max_pixels)
     given, size, notes = _sized(photo, recipe, preview, network.mean)
     if preview:
         recipe = recipe.model_copy(update={"size": f"{size[1]}x{size[0]}"})
-    plan = prepare(network, recipe, size, device=options.device, precision=options.precision)
-    assets = _assets(photo, network, options)
+    native = size if photo is None else (photo.pixels.shape[-2], photo.pixels.shape[-1])
+    assets = beside.laid(native, size)
+    plan = prepare(network, recipe, size, assets, device=options.device, precision=options.precision)
     made = Record(
         recipe=recipe,
-        assets=assets,
+        assets=(*_assets(photo, network, options), *beside.records()),
         device=str(plan.device),
         precision=plan.precision,
         threads=torch.get_num_threads(),
@@ -352,39 +375,3 @@ def previewed(size: Size, recipe: Recipe) -> Size:
         if PREVIEW_SIDE // 2 <= max(each) <= PREVIEW_SIDE
     ]
     return within[-1] if recipe.octaves == "auto" and within else fitted(size, PREVIEW_SIDE)
-
-
-def opened(source: Source, max_pixels: int = image.MAX_PIXELS) -> Photo:
-    """A Photo from a path, the bytes of a file, an array, a tensor or a Pillow image; :class:`InputError` for
-    anything else. Integers keep their depth: uint8 and uint16 mean 0..1 over their whole range."""
-    if isinstance(source, str | Path | bytes):
-        return image.load(source, max_pixels)
-    if isinstance(source, PillowImage.Image):
-        return _from_pillow(source, max_pixels)
-    if isinstance(source, np.ndarray):
-        if source.ndim != 3 or source.shape[2] != 3:
-            raise InputError(f"An array of shape {source.shape} is no picture; give [height, width, 3].")
-        plain = np.dtype(np.float32) if source.dtype.kind not in "u" else source.dtype.newbyteorder("=")
-        source = torch.from_numpy(source.astype(plain)).permute(2, 0, 1)
-    if not isinstance(source, Tensor):
-        raise InputError(f"A {type(source).__name__} is no picture; give a path, an array or a tensor.")
-    pixels = source.detach().cpu()
-    pixels = pixels.clone() if pixels.dtype in (torch.uint8, torch.uint16) else pixels.float().clone()
-    pixels = pixels[None] if pixels.ndim == 3 else pixels
-    if pixels.ndim != 4 or pixels.shape[:2] != (1, 3) or 0 in pixels.shape:
-        raise InputError(f"A tensor of shape {tuple(source.shape)} is no picture; give [3, height, width].")
-    if pixels.is_floating_point() and not (torch.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
-        raise InputError("The picture's values leave 0..1; scale them first.")
-    digest = hashlib.sha256()  # of the picture as floats, so that its depth makes no other source of it
-    for band in (band for plane in pixels[0] for band in plane.split(256)):
-        digest.update(unit(band).contiguous().numpy().tobytes())
-    return Photo(pixels, None, None, digest.hexdigest(), (), "")
-
-
-def _from_pillow(picture: PillowImage.Image, max_pixels: int) -> Photo:
-    """Through a file in a temporary folder, so that orientation, alpha and depth mean what they mean in files."""
-    kept = picture.convert("RGBA") if picture.mode in ("P", "PA", "La", "RGBa") else picture
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "picture.tif"
-        kept.save(path, exif=picture.getexif(), icc_profile=picture.info.get("icc_profile"))
-        return replace(image.load(path, max_pixels), name="")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from reverie.network import Network
-from reverie.objective import Objective
+from reverie.objective import Objective, Sight
 from reverie.ops import EPSILON, mean_abs
 from reverie.param import Param
 from reverie.shaping import Rows, Shaping, Walk, equalized, walked
@@ -58,18 +58,34 @@ def gradient(
     generator: torch.Generator,
     balance: bool = True,
     look: Look = image_gradient,
+    sight: Sight | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Weighted score [B] and the gradient, shaped like ``param.values``, of its image under ``transform``."""
+    """Weighted score [B] and the gradient, shaped like ``param.values``, of its image under ``transform``.
+
+    Terms that follow the view are fitted to this step's, for which they need the octave's ``sight``.
+    """
     leaf = param.values.detach().requires_grad_(True)
+    following = objective.follows and sight is not None
+    drawn = generator.get_state() if following else None
     with torch.enable_grad():
         seen = transform(replace(param, values=leaf).image(), generator)  # type: ignore[type-var]
+    if drawn is not None and sight is not None:
+        objective = objective.following(replace(sight, view=lambda image: transform(image, _again(drawn))))
     scores, gradients = look(network, objective, seen, generator)
     weights = [term.weight for term in objective.terms]
+    strengths = [term.weight * (term.share if balance else 1.0) for term in objective.terms]
     # Not as grad_outputs, which makes torch import its symbolic algebra: a second at the first step.
     with torch.enable_grad():
-        wish = (seen * combined(gradients, weights, balance)).sum()
+        wish = (seen * combined(gradients, strengths, balance)).sum()
     (pulled,) = torch.autograd.grad(wish, leaf)
     return torch.einsum("t,tb->b", scores.new_tensor(weights), scores), pulled
+
+
+def _again(state: Tensor) -> torch.Generator:
+    """A generator that draws what one in that state drew."""
+    generator = torch.Generator()
+    generator.set_state(state)
+    return generator
 
 
 class Rule(Protocol):
@@ -101,3 +117,21 @@ class Ascent:
         if before is None or not self.momentum:
             return direction
         return (yield from equalized(direction.lerp(before, self.momentum), rows))
+
+
+@dataclass(frozen=True, eq=False)
+class Within:
+    """Any rule held within a mask [1, 1, h, w] in 0..1: of each change of the image the mask's share is made.
+
+    It works after all normalizing, so what is dreamt does not depend on the mask, only where and how strongly.
+    """
+
+    rule: Rule
+    mask: Tensor
+
+    def step(self, param: Param, gradient: Tensor, state: Any) -> tuple[Param, Any]:
+        moved, state = self.rule.step(param, gradient, state)
+        if moved.values.ndim != 4 or moved.values.shape[-2:] != self.mask.shape[-2:]:
+            return moved, state  # no pixels; the loop masks the image itself
+        values = torch.where(self.mask > 0, param.values.lerp(moved.values, self.mask), param.values)
+        return replace(moved, values=values), state  # type: ignore[type-var]

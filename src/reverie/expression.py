@@ -3,26 +3,58 @@
 ::
 
     objective := [+|-] term { (+|-) term }
-    term      := [number *] target            a weight in front; 1 when left out
-    target    := [layer:|class:|channel:] name [: channel]  |  class | class | ...
+    term      := [number *] target { | class-or-mask }        the weight is 1 when left out
+    target    := [layer:|class:|channel:] name [: channel [@ y , x]]
+               | function ( name [: channel] {, argument} )
     name      := word | "quoted" | 'quoted' | number | name..number
+    guide     := file [@ layer {+ layer}] [* number] [| mask]
+
+``| mask.png`` is where a term counts; ``owl|rose`` lets each place choose a class. ``y, x`` are fractions of
+height and width. The functions are those of ``FUNCTIONS``.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from reverie.errors import UsageError
+from reverie.errors import UnknownName, UsageError
 
 Kind = Literal["layer", "class", "channel", ""]
+Role = Literal["guide", "mask"]
 
+FUNCTIONS = {
+    "mean": "mean(stage3)",
+    "meansquare": "meansquare(stage3)",
+    "sumsquare": "sumsquare(stage3)",
+    "norm": "norm(stage3)",
+    "top": "top(stage3, 5)",
+    "bottom": "bottom(stage3, 5)",
+    "neuron": "neuron(stage3:42)",
+    "direction": "direction(stage3, flowers.jpg)",
+    "caricature": "caricature(stage3)",
+    "diversity": "diversity(stage3)",
+    "logit": "logit(owl)",
+    "logprob": "logprob(owl)",
+}
+"""Each function of an objective and a call of it."""
+
+PENALTIES = ("tv", "l1", "l2", "blur")
+"""Words that mean a property of the picture itself, where no layer is called so."""
+
+_PICTURE = re.compile(r"\.(?:png|jpe?g|jpe|jfif|webp|tiff?|bmp|gif|avif|hei[cf])$", re.IGNORECASE)
+_NUMBER = r"\d+\.\d*(?:[eE][+-]?\d+)?(?![\w.])|\.\d+(?![\w.])|\d+[eE][+-]?\d+(?![\w.])|\d+(?![\w.])"
 _TOKEN = re.compile(
-    r"""\s*(?:(?P<quoted>"[^"]*"|'[^']*')"""
-    r"""|(?P<number>\d+\.\d*(?:[eE][+-]?\d+)?(?![\w.])|\.\d+(?![\w.])|\d+[eE][+-]?\d+(?![\w.])|\d+(?![\w.]))"""
-    r"""|(?P<range>\.\.)|(?P<word>[^\s"'*:+\-|]+)|(?P<mark>[*:+\-|]))"""
+    rf"""\s*(?:(?P<quoted>"[^"]*"|'[^']*')|(?P<number>{_NUMBER})"""
+    r"""|(?P<range>\.\.(?!/))|(?P<word>[^\s"'*:+\-|(),@]+)|(?P<mark>[*:+\-|(),@]))"""
+)
+_GUIDE = re.compile(
+    r"""\s*(?P<file>"[^"]+"|'[^']+'|[^"'\s].*?)\s*(?:@\s*(?P<layer>"[^"]+"|'[^']+'|[^@*|"']+?)\s*)?"""
+    r"""(?:\*\s*(?P<weight>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*)?"""
+    r"""(?:\|\s*(?P<mask>"[^"]+"|'[^']+'|[^|"']+?)\s*)?"""
 )
 
 
@@ -32,7 +64,9 @@ class Target:
 
     ``kind`` is empty for a bare word: tried as layer, then as class. ``last`` ends a range of
     integer layers (``features.5..12``), both ends included. ``others`` are further classes of
-    which each place may choose one (``owl|rose|castle``).
+    which each place may choose one (``owl|rose|castle``). ``place`` is that of a neuron, y and x as fractions
+    of height and width; ``function`` is one of ``FUNCTIONS`` with its ``arguments``; ``mask`` is the file that says
+    where the term counts.
     """
 
     weight: float
@@ -41,6 +75,10 @@ class Target:
     channel: int | None = None
     last: int | None = None
     others: tuple[str, ...] = ()
+    place: tuple[float, float] | None = None
+    function: str = ""
+    arguments: tuple[float | str, ...] = ()
+    mask: str = ""
 
     def names(self) -> tuple[str, ...]:
         """The single names of a range, or just the name."""
@@ -50,12 +88,74 @@ class Target:
         prefix = f"{stem}." if stem else ""
         return tuple(f"{prefix}{number}" for number in range(int(first), self.last + 1))
 
+    def text(self) -> str:
+        """The term as text that :func:`parse` reads back."""
+        name = _quoted(self.name) if self.last is None else f"{self.name}..{self.last}"
+        inner = f"{self.kind}:{name}" if self.kind else name
+        inner += "" if self.channel is None else f":{self.channel}"
+        inner += "" if self.place is None else f"@{self.place[0]!r},{self.place[1]!r}"
+        inner += "".join(f"|{_quoted(each)}" for each in self.others)
+        if self.function:
+            given = (_quoted(each) if isinstance(each, str) else f"{each:g}" for each in self.arguments)
+            inner = f"{self.function}({', '.join((inner, *given))})"
+        inner += f"|{_quoted(self.mask)}" if self.mask else ""
+        return f"{'-' if self.weight < 0 else '+'} {abs(self.weight)!r}*{inner}"
+
+
+@dataclass(frozen=True)
+class Guide:
+    """A guide as written: its picture or folder of pictures, its layer or several joined by +, weight and mask.
+
+    Layer and mask are "" where none is named.
+    """
+
+    file: str
+    layer: str = ""
+    weight: float = 1.0
+    mask: str = ""
+
+    def text(self) -> str:
+        """The guide as text that :func:`guide` reads back."""
+        layer = f"@{_quoted(self.layer)}" if self.layer else ""
+        weight = f"*{self.weight!r}" if self.weight != 1 else ""
+        return f"{_quoted(self.file)}{layer}{weight}" + (f"|{_quoted(self.mask)}" if self.mask else "")
+
+
+def guide(text: str) -> Guide:
+    """Read a guide, ``flowers.jpg@stage3*0.5|left.png``; :class:`UsageError` in one sentence.
+
+    >>> guide("flowers.jpg@stage3*0.5")
+    Guide(file='flowers.jpg', layer='stage3', weight=0.5, mask='')
+    """
+    found = _GUIDE.fullmatch(text)
+    if found is None:
+        raise UsageError(
+            f"The guide {text!r} cannot be read; write FILE, FILE@LAYER, FILE@LAYER*WEIGHT or FILE@LAYER|MASK, with "
+            "quotes around a name that contains such marks."
+        )
+    weight = float(found["weight"] or 1)
+    if not math.isfinite(weight) or weight == 0:
+        raise UsageError(f"The guide {text!r} has the weight {found['weight']}; give a number other than 0.")
+    return Guide(_plain(found["file"]), _plain(found["layer"]), weight, _plain(found["mask"]))
+
+
+def files(targets: Iterable[Target], guides: Iterable[Guide] = ()) -> tuple[tuple[Role, str], ...]:
+    """Every picture that these terms and guides need, as written, with what it is needed for; none twice."""
+    found: list[tuple[Role, str]] = []
+    for target in targets:
+        found += [("guide", each) for each in target.arguments if isinstance(each, str)]
+        found += [("mask", target.mask)] if target.mask else []
+    for each in guides:
+        found += [("guide", each.file)]
+        found += [("mask", each.mask)] if each.mask else []
+    return tuple(dict.fromkeys(found))
+
 
 def parse(text: str) -> tuple[Target, ...]:
     """Read an objective; raises :class:`UsageError` with one sentence that points at the fault.
 
-    >>> parse("0.7*owl + 0.3*stage3")[1]
-    Target(weight=0.3, kind='', name='stage3', channel=None, last=None, others=())
+    >>> parse("0.7*owl + 0.3*stage3")[1].name
+    'stage3'
     """
     return _Reader(text).targets()
 
@@ -78,6 +178,12 @@ class _Reader:
     def peek(self, value: str, ahead: int = 0) -> bool:
         at = self.at + ahead
         return at < len(self.tokens) and self.tokens[at] == ("mark", value)
+
+    def passed(self, value: str) -> bool:
+        """Whether that mark stands here; if so, it is read."""
+        here = self.peek(value)
+        self.at += here
+        return here
 
     def take(self) -> tuple[str, str]:
         if self.at >= len(self.tokens):
@@ -107,6 +213,28 @@ class _Reader:
             self.take()
         if not math.isfinite(weight) or weight == 0:
             raise self.wrong("a weight must be a finite number other than 0")
+        called = self.at < len(self.tokens) and self.tokens[self.at][0] == "word" and self.peek("(", 1)
+        made = self.call() if called else self.target()
+        others, mask = list(made.others), ""
+        while self.passed("|"):
+            if mask:
+                raise self.wrong(f"behind the mask {mask!r} nothing more can be joined by '|'")
+            name, is_mask = self.alternative()
+            if is_mask:
+                mask = name
+            elif made.function:
+                raise self.wrong(f"behind {made.function}(...) only a mask can stand after '|', not {name!r}")
+            else:
+                others.append(name)
+        if len(others) > len(made.others) and not self.class_like(made):
+            raise self.wrong("only classes can be joined by '|'")
+        kind: Kind = "class" if others and not made.function else made.kind
+        return replace(made, weight=sign * weight, kind=kind, others=tuple(others), mask=mask)
+
+    def class_like(self, made: Target) -> bool:
+        return made.channel is None and made.last is None and made.kind != "layer" and not made.place
+
+    def target(self) -> Target:
         kind: Kind = ""
         group, name = self.take()
         if group == "word" and name in ("layer", "class", "channel") and self.peek(":"):
@@ -121,8 +249,7 @@ class _Reader:
         if group == "word" and ".." in name:
             name, last = self.span(name)
         channel = None
-        if self.peek(":"):
-            self.take()
+        if self.passed(":"):
             group, number = self.take()
             if group != "number" or not _whole(number):
                 raise self.wrong(f"after ':' the number of a channel must stand, not {number!r}")
@@ -131,22 +258,88 @@ class _Reader:
             raise self.wrong(f"'channel:{name}' needs the number of a channel, as in 'channel:{name}:42'")
         if channel is not None and kind == "class":
             raise self.wrong(f"the class {name!r} has no channels")
-        others = []
-        while self.peek("|"):
-            self.take()
-            others.append(self.alternative())
-        if others and (channel is not None or last is not None or kind == "layer"):
-            raise self.wrong("only classes can be joined by '|'")
-        return Target(sign * weight, "class" if others else kind, name, channel, last, tuple(others))
+        place = self.place(name, channel) if self.passed("@") else None
+        return Target(1.0, kind, name, channel, last, place=place)
 
-    def alternative(self) -> str:
+    def place(self, name: str, channel: int | None) -> tuple[float, float]:
+        if channel is None:
+            raise self.wrong(f"a place belongs to a channel, as in '{name}:42@0.5,0.5'")
+        found: list[float] = []
+        for _ in "yx":
+            if found and not self.passed(","):
+                break
+            group, text = self.take()
+            if group != "number" or float(text) > 1:
+                break
+            found.append(float(text))
+        if len(found) < 2:
+            raise self.wrong(
+                f"after '@' two fractions of height and width from 0 to 1 must stand, as in '{name}:{channel}@0.5,0.25'"
+            )
+        return found[0], found[1]
+
+    def call(self) -> Target:
+        """``function(name, argument, ...)``; the tokens up to the bracket are known to be there."""
+        function = self.take()[1]
+        self.take()
+        if function not in FUNCTIONS:
+            raise UnknownName("function", function, FUNCTIONS, "docs/objectives.md")
+        made, others, arguments = self.target(), [], list[float | str]()
+        if made.place is not None:
+            raise self.wrong(f"{function}(...) takes no place")
+        while self.passed("|"):
+            name, is_mask = self.alternative()
+            if is_mask:
+                raise self.wrong(f"the mask {name!r} must stand behind {function}(...)")
+            others.append(name)
+        while self.passed(","):
+            group, text = self.take()
+            if group in ("mark", "range"):
+                raise self.wrong(f"an argument of {function}(...) is missing before {text!r}")
+            arguments.append(float(text) if group == "number" else text[1:-1] if group == "quoted" else text)
+        if not self.passed(")"):
+            raise self.wrong(f"{function}( is not closed; write {FUNCTIONS[function]}")
+        made = replace(made, function=function, others=tuple(others), arguments=tuple(arguments))
+        self.check(made)
+        return made
+
+    def check(self, made: Target) -> None:
+        """Refuse a call whose arguments do not suit its function."""
+        numbers = [each for each in made.arguments if not isinstance(each, str)]
+        words = [each for each in made.arguments if isinstance(each, str)]
+        of_class = made.function in ("logit", "logprob")
+        least, most = {"top": (1, 1), "bottom": (1, 1), "direction": (0, 1), "caricature": (0, 1)}.get(
+            made.function, (0, 0)
+        )
+        fits = (
+            least <= len(numbers) <= most
+            and all(math.isfinite(each) for each in numbers)
+            and len(words) == (made.function == "direction")
+            and (not words or isinstance(made.arguments[0], str))
+            and (made.channel is not None) == (made.function == "neuron")
+            and (
+                made.function not in ("top", "bottom") or (numbers[0] >= 1 and numbers[0] == int(numbers[0]))
+            )
+            and (self.class_like(made) if of_class else made.kind != "class" and not made.others)
+            and (made.function != "logit" or not made.others)
+        )
+        if not fits:
+            raise self.wrong(f"{made.function}(...) is written like {FUNCTIONS[made.function]}")
+
+    def alternative(self) -> tuple[str, bool]:
+        """What stands behind '|', and whether it is the file of a mask."""
         group, name = self.take()
-        if group == "word" and name == "class" and self.peek(":"):
-            self.take()
+        if group == "word" and name == "class" and self.passed(":"):
             group, name = self.take()
+        text = name[1:-1] if group == "quoted" else name
+        if group in ("word", "quoted") and _PICTURE.search(text):
+            return text, True
         if group in ("mark", "range") or (group == "word" and ".." in name):
-            raise self.wrong(f"after '|' the name of a class must stand, not {name!r}")
-        return name[1:-1] if group == "quoted" else name
+            raise self.wrong(
+                f"after '|' the name of a class or the file of a mask must stand, not {name!r} (quotes around a "
+                "name with other marks in it)"
+            )
+        return text, False
 
     def span(self, word: str) -> tuple[str, int]:
         first, _, last = word.partition("..")
@@ -159,3 +352,14 @@ class _Reader:
 def _whole(text: str) -> bool:
     """Whether ``text`` is a whole number that anybody would use."""
     return text.isdecimal() and len(text) <= 9
+
+
+def _plain(text: str | None) -> str:
+    """A name without its quotes; "" for none."""
+    text = text or ""
+    return text[1:-1] if text[:1] in ("'", '"') else text
+
+
+def _quoted(name: str) -> str:
+    """A name in quotes; of the two kinds the one that is not in it."""
+    return f"'{name}'" if '"' in name else f'"{name}"'

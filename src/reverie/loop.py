@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from reverie.ascent import gradient
+from reverie.objective import Sight
 from reverie.octave import start
 from reverie.ops import resize
-from reverie.param import Param
+from reverie.param import Param, Pixels
 from reverie.plan import Octave, Plan
 
 
@@ -59,8 +60,12 @@ def render(plan: Plan, source: Tensor, detail: Tensor | None = None) -> Iterator
         # In every octave, so that what an earlier frame dreamt finely survives the coarse ones.
         ground = base if detail is None else (base + resize(detail, octave.size)).clamp(0, 1)
         begun = start(plan.detail, ground, added, dreamt)
-        for param, score, step in _octave(plan, octave, at, octave.param(begun)):
+        if octave.mask is not None:
+            begun = torch.where(octave.mask > 0, begun, base)
+        for param, score, step in _octave(plan, octave, at, octave.param(begun), base):
             dreamt = param.image()
+            if octave.mask is not None and not isinstance(param, Pixels):  # pixels are held back by their rule
+                dreamt = torch.where(octave.mask > 0, base.lerp(dreamt, octave.mask), base)
             done = index + 1 == plan.total
             shown = dreamt.lerp(base, plan.blend) if done and plan.blend else dreamt
             yield Frame(shown, score, at, len(plan.octaves), step, octave.steps, index, plan.total)
@@ -69,20 +74,19 @@ def render(plan: Plan, source: Tensor, detail: Tensor | None = None) -> Iterator
         added = dreamt - (begun if plan.detail == "carry" else ground)
 
 
-def _octave(plan: Plan, octave: Octave, at: int, param: Param) -> Iterator[tuple[Param, Tensor, int]]:
+def _octave(
+    plan: Plan, octave: Octave, at: int, param: Param, base: Tensor
+) -> Iterator[tuple[Param, Tensor, int]]:
     # Seeded by octave, so that pictures of different sizes draw alike in the octaves they share.
     generator = torch.Generator().manual_seed((plan.seed * 1_000_003 + at) % 2**63)
-    objective = octave.objective
-    if objective.measures:
-        with torch.no_grad():
-            seen = plan.capture(octave.still(param.image(), generator), objective.layers)
-        objective = objective.measured(seen)
+    sight = Sight(param.image(), base, lambda image: octave.still(image, generator), plan.capture)
+    objective = octave.objective.measured(sight)
     state: Any = None
     for step in range(octave.steps):
         network = plan.network.redirected() if step < octave.redirect else plan.network
         view = octave.crops[step] if octave.crops else octave.transform
         looks = (
-            gradient(network, objective, param, view, generator, plan.balance, plan.look)
+            gradient(network, objective, param, view, generator, plan.balance, plan.look, sight)
             for _ in range(octave.views)
         )
         score, raw = next(looks)

@@ -83,7 +83,8 @@ class Network:
     image range; ``aliases`` maps traditional names to dotted module paths; ``logits`` is the path
     whose channels are the classes of ``labels`` (``synsets`` are their WordNet ids, where they have
     any); ``trunk`` is the path whose numbered children bare integers mean; ``objective`` is the text
-    dreamt by default; ``by_place`` says that the logits are a map with a class contest at every place;
+    dreamt by default, ``guide`` the layers (joined by +) that a guide works on by default; ``by_place`` says that the
+    logits are a map with a class contest at every place;
     ``smallest`` is the least side in pixels that the module can take. With an ``adapter`` that one says
     what the module is shown, and ``mean`` and ``std`` count for nothing; ``bf16`` says whether it can be
     converted to bfloat16; ``redirects`` that a ReLU which is silent in a whole picture lets gradient through.
@@ -97,6 +98,7 @@ class Network:
     logits: str = ""
     trunk: str = ""
     objective: str = ""
+    guide: str = ""
     by_place: bool = False
     aliases: Mapping[str, str] = field(default_factory=dict)
     smallest: int = 32

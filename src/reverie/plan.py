@@ -9,18 +9,17 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from reverie import objective as objectives
-from reverie.ascent import Look, Rule, image_gradient
-from reverie.errors import UnknownName, UsageError
-from reverie.expression import Target, parse
+from reverie.ascent import Look, Rule, Within, image_gradient
+from reverie.errors import UsageError
 from reverie.network import Activations, Network
-from reverie.objective import Objective
+from reverie.objective import Objective, fitted_mask
 from reverie.octave import sizes
 from reverie.ops import Size
 from reverie.optimize import optimized, resolve_precision
 from reverie.param import Param, Pixels
 from reverie.recipe import Precision, Recipe
 from reverie.shaping import Shaping
+from reverie.targets import NOTHING, Assets, guidance, resolve
 from reverie.tile import Tiles
 from reverie.transform import Transform
 from reverie.viewing import crops, param, rule, views
@@ -33,6 +32,7 @@ class Octave:
     ``transform`` is what the network sees of the picture, drawn anew at every step; ``still`` the same with
     nothing drawn. ``crops``, where there are any, are seen in its stead, one a step. ``param`` makes what the ascent
     changes; ``views`` looks are taken in each step; in the first ``redirect`` steps silent ReLUs let gradient through.
+    ``mask`` [1, 1, h, w] in 0..1 says where the picture may change at all.
     """
 
     size: Size
@@ -45,6 +45,7 @@ class Octave:
     crops: tuple[Transform, ...] = ()
     views: int = 1
     redirect: int = 0
+    mask: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +62,7 @@ class Plan:
     precision: Precision
     look: Look = image_gradient
     notes: tuple[str, ...] = field(default=())
+    assets: Assets = NOTHING
 
     def dreaming(self, objective: Objective) -> Plan:
         """The same plan for another objective, in every octave."""
@@ -88,15 +90,19 @@ def prepare(
     network: Network,
     recipe: Recipe,
     size: Size,
+    assets: Assets = NOTHING,
     *,
     device: str = "cpu",
     precision: Literal["auto"] | Precision = "fp32",
 ) -> Plan:
-    """Resolve ``recipe`` for a picture of ``size`` (height, width); :class:`UsageError` when it cannot be."""
+    """Resolve ``recipe`` for a picture of ``size`` (height, width); :class:`UsageError` when it cannot be.
+
+    ``assets`` are the guides and masks that the recipe names; guides are looked at here, once.
+    """
     place = resolve_device(device)
     number_format = resolve_precision(precision, place, network)
     ready = optimized(network, place, number_format)
-    octaves, notes = _octaves(network, recipe, size), []
+    octaves, notes = _octaves(ready, recipe, size, assets, place), []
     if recipe.octaves != "auto" and len(octaves) < recipe.octaves:
         notes.append(f"A picture of {size[1]}x{size[0]} holds {len(octaves)} octaves, not {recipe.octaves}.")
     return Plan(
@@ -109,6 +115,7 @@ def prepare(
         device=place,
         precision=number_format,
         notes=tuple(notes),
+        assets=assets,
     )
 
 
@@ -116,7 +123,7 @@ def revised(plan: Plan, recipe: Recipe) -> Plan:
     """The plan under another recipe for the same network and size; nothing is loaded again."""
     return replace(
         plan,
-        octaves=_octaves(plan.network, recipe, plan.size),
+        octaves=_octaves(plan.network, recipe, plan.size, plan.assets, plan.device),
         detail=recipe.detail,
         blend=recipe.blend,
         balance=recipe.balance == "terms",
@@ -124,28 +131,48 @@ def revised(plan: Plan, recipe: Recipe) -> Plan:
     )
 
 
-def _octaves(network: Network, recipe: Recipe, size: Size) -> tuple[Octave, ...]:
+def _octaves(
+    network: Network, recipe: Recipe, size: Size, assets: Assets, device: torch.device
+) -> tuple[Octave, ...]:
     steps = sizes(size, recipe.octaves, recipe.octave_scale, recipe.smallest)
-    objective = resolve(network, recipe.objective or network.objective, recipe.focus)
-    return tuple(_octave(network, recipe, objective, at, each) for at, each in enumerate(steps))
+    objective = _objective(network, recipe, assets)
+    return tuple(_octave(network, recipe, objective, assets, device, at, each) for at, each in enumerate(steps))
 
 
-def _octave(network: Network, recipe: Recipe, objective: Objective, at: int, size: Size) -> Octave:
+def _objective(network: Network, recipe: Recipe, assets: Assets) -> Objective:
+    """What the recipe dreams: its guides and its text; the network's own text where it has neither."""
+    terms = guidance(network, recipe, assets)
+    text = recipe.objective or ("" if terms else network.objective)
+    return Objective(terms + (resolve(network, text, recipe.focus, assets).terms if text else ()))
+
+
+def _octave(
+    network: Network,
+    recipe: Recipe,
+    objective: Objective,
+    assets: Assets,
+    device: torch.device,
+    at: int,
+    size: Size,
+) -> Octave:
     seen, still = views(recipe, network, size)
     # Large forms belong to the first octave: later ones leave them alone, so a small picture tells
     # what a large one of the same source will be.
     shaping = Shaping(recipe.bands, recipe.fine, recipe.spread, recipe.gray, recipe.coarse if at else 1.0)
+    each = rule(recipe, at, shaping)
+    mask = fitted_mask(assets.mask(recipe.mask), size).to(device) if recipe.mask else None
     return Octave(
         size=size,
         steps=recipe.steps,
         objective=objective,
         transform=seen,
         still=still,
-        rule=rule(recipe, at, shaping),
+        rule=each if mask is None else Within(each, mask),
         param=param(recipe),
         crops=crops(recipe, network),
         views=recipe.views,
         redirect=0 if at else recipe.redirect,
+        mask=mask,
     )
 
 
@@ -163,47 +190,3 @@ def resolve_device(name: str) -> torch.device:
     if device.type == "mps" and not mps:
         raise UsageError("There is no device 'mps' here; use --device cpu.")
     return device
-
-
-def resolve(network: Network, text: str, focus: float = 0.0) -> Objective:
-    """The objective that ``text`` means for ``network``; :class:`UnknownName` for what it lacks.
-
-    >>> resolve(load("motif"), "0.7*owl + 0.3*stage3")       # doctest: +SKIP
-    """
-    terms: list[objectives.Term] = []
-    for target in parse(text):
-        names = target.names()
-        for name in names:
-            found = _one(network, target, name, focus) * (target.weight / len(names))
-            terms.extend(found.terms)
-    return Objective(tuple(terms))
-
-
-def _one(network: Network, target: Target, name: str, focus: float) -> Objective:
-    if target.kind == "class":
-        return _class(network, *(network.require_class(each) for each in (name, *target.others)))
-    found = network.layer(name)
-    if target.channel is not None:
-        layer = network.require_layer(name)
-        if target.channel >= layer.channels:
-            raise UsageError(
-                f"The layer {name!r} of {network.name} has the channels 0 to {layer.channels - 1}, "
-                f"no {target.channel}."
-            )
-        return objectives.channel(layer.name, target.channel)
-    if found is not None:
-        return objectives.layer(found.name, focus)
-    if target.kind == "layer" or network.idle(name):
-        network.require_layer(name)
-    index = network.class_index(name)
-    if index is None:
-        known = (*network.class_names(), *network.layer_names())
-        raise UnknownName("layer or class", name, known, f"'reverie layers {network.name}'")
-    return _class(network, index)
-
-
-def _class(network: Network, *indices: int) -> Objective:
-    label = "|".join(network.labels[index] for index in indices)
-    if network.by_place or len(indices) > 1:
-        return objectives.log_probability(network.logits, indices, label)
-    return objectives.logit(network.logits, indices[0], label)

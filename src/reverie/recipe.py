@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from reverie import expression
 from reverie.errors import InputError, UnknownName, UsageError
 
 T = TypeVar("T", bound=BaseModel)
@@ -41,6 +42,16 @@ def _size(value: object) -> object:
     return "x".join(str(int(part)) for part in parts)
 
 
+def _guides(value: object) -> object:
+    """One guide or several, each of which can be read."""
+    texts = (value,) if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or not all(isinstance(each, str) for each in texts):
+        raise ValueError(f"must be the text of a guide, or a list of them, not {value!r}")
+    for each in texts:
+        expression.guide(each)
+    return tuple(texts)
+
+
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -55,6 +66,21 @@ class Recipe(_Settings):
         "",
         description="What to dream: layers, channels, classes, with weights and signs, as in "
         "'0.7*owl + 0.3*stage3'; by default what suits the network.",
+    )
+    guide: Annotated[tuple[str, ...], BeforeValidator(_guides)] = Field(
+        (),
+        description="A picture whose forms are dreamt, or a folder of them, as FILE[@LAYER][*WEIGHT][|MASK]; may be "
+        "repeated. Without --objective nothing else is dreamt.",
+    )
+    match: Literal["dot", "cosine"] = Field(
+        "dot",
+        description="How each place finds its like in a guide: by the largest dot product, which favors strong "
+        "places of the guide, or by cosine, which favors none.",
+    )
+    mask: str | None = Field(
+        None,
+        min_length=1,
+        description="A picture that says where to dream, and how strongly: white all, gray some, black nothing.",
     )
     octaves: Annotated[Literal["auto"] | int, BeforeValidator(_octaves)] = Field(
         "auto",
@@ -198,6 +224,12 @@ class Recipe(_Settings):
         """A recipe from dictionaries, later ones winning; :class:`UsageError` in one sentence."""
         merged = {key: value for each in layers for key, value in each.items()}
         return validated(cls, merged)
+
+    def files(self) -> tuple[tuple[expression.Role, str], ...]:
+        """Every picture beside the source that the recipe needs, as written, and what for: ``("guide", "a.jpg")``."""
+        targets = expression.parse(self.objective) if self.objective else ()
+        named = expression.files(targets, map(expression.guide, self.guide))
+        return tuple(dict.fromkeys((*named, *((("mask", self.mask),) if self.mask else ()))))
 
     def shape(self) -> tuple[int, int] | int | None:
         """``size`` as (height, width), as a long side, or None."""

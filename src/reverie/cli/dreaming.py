@@ -13,6 +13,8 @@ from reverie.cli.options import RECIPE, RUN, RecipeOptions, RunOptions, given
 from reverie.cli.output import beside, free, line, say, targets, watching
 from reverie.cli.weights import watching_weights
 from reverie.errors import InputError, UsageError
+from reverie.expression import Guide
+from reverie.expression import guide as read_guide
 
 if TYPE_CHECKING:
     from reverie.api import Job
@@ -82,17 +84,17 @@ def dream(
 ) -> int:
     """Dream pictures: put what the network sees into them."""
     values, run = given(recipe_options), given(run_options)
+    if "guide" in values:
+        values["guide"] = [_whole(each) for each in values["guide"]]
     recipes.run(run)
     wanted = recipes.merged(preset, recipe, values)
     # Checked before torch is imported and before the first picture is read.
-    from reverie.expression import parse
     from reverie.zoo import consent, entry
 
     entry(wanted.network)
     if recipe is not None and "network" not in values:
         consent(wanted.network, bool(run.get("trust")), f"The recipe {recipe}")
-    if wanted.objective:
-        parse(wanted.objective)
+    wanted.files()
     found = _sources([*sources, *(image or [])])
     code, written = 0, set[Path]()
     for source, target in zip(found, targets(found, out), strict=True):
@@ -105,6 +107,11 @@ def dream(
             say(str(error))
             code = code or error.exit_code
     return code
+
+
+def _whole(guide: str) -> str:
+    """A guide that is itself the name of a file, marks and all, as one that can be read as text."""
+    return Guide(guide).text() if os.path.exists(guide) else guide
 
 
 def _sources(names: list[str]) -> list[str | None]:
@@ -140,7 +147,7 @@ def _one(
         image.check_writable(target, overwrite, depth=depth)
     with watching_weights(quiet or json):
         job = api.job(source, recipe=recipe, preview=preview, **run)
-    name = beside(source, recipe.network, recipe.objective or job.plan.network.objective)
+    name = beside(source, recipe.network, _dreamt(recipe) or job.plan.network.objective)
     if target is None or os.path.isdir(target):
         name = target / name.name if target is not None else name
         # --overwrite is about what was there before, not about a namesake in the same run.
@@ -148,6 +155,12 @@ def _one(
         image.check_writable(target, overwrite, depth=depth)
     written.add(target)
     _run(job, source, target, overwrite, quiet, json, no_metadata)
+
+
+def _dreamt(recipe: recipes.Recipe) -> str:
+    """What a file is named after: the objective and the names of the guides."""
+    guides = [Path(read_guide(each).file).stem for each in recipe.guide]
+    return "-".join([*([recipe.objective] if recipe.objective else []), *guides])
 
 
 def _run(
@@ -185,6 +198,15 @@ def replay(
             help="Change one thing, as in --set steps=20; may be repeated.",
         ),
     ] = None,
+    assets: Annotated[
+        list[Path] | None,
+        Parameter(
+            group=RECIPE,
+            name="--asset",
+            negative=(),
+            help="Where a guide or mask lies now, told by its content; may be repeated.",
+        ),
+    ] = None,
     run_options: Annotated[RunOptions, Parameter(name="*")] = NOTHING_SET,
     out: Out = None,
     overwrite: Overwrite = False,
@@ -204,7 +226,7 @@ def replay(
     from reverie import api, image
 
     with watching_weights(quiet or json):
-        job = api.replay(file, source=source, changes=values, **run)
+        job = api.replay(file, source=source, changes=values, assets=assets or (), **run)
     target = out
     if target is None or os.path.isdir(target):
         target = (target or file.parent) / f"{file.stem}-replay{file.suffix}"

@@ -24,6 +24,8 @@ def _plain(annotation: Any) -> Any:
     if get_origin(annotation) in (Union, UnionType):
         inner = [each for each in get_args(annotation) if each is not type(None)]
         return _plain(inner[0]) if len(inner) == 1 else str
+    if get_origin(annotation) is tuple:
+        return list[str]
     if annotation in (int, float, bool, Path) or get_origin(annotation) is Literal:
         return annotation
     return str
@@ -31,7 +33,7 @@ def _plain(annotation: Any) -> Any:
 
 def _help(field: FieldInfo) -> str:
     text = field.description or ""
-    return text if field.default in (None, "") else f"{text} [default: {field.default}]"
+    return text if field.default in (None, "", ()) else f"{text} [default: {field.default}]"
 
 
 def _options(name: str, model: type[BaseModel], group: Group, without: tuple[str, ...] = ()) -> Any:
@@ -39,7 +41,13 @@ def _options(name: str, model: type[BaseModel], group: Group, without: tuple[str
     for key, field in model.model_fields.items():
         if key in without:
             continue
-        declared = Parameter(help=_help(field), group=group, show_default=False, allow_leading_hyphen=True)
+        declared = Parameter(
+            help=_help(field),
+            group=group,
+            show_default=False,
+            allow_leading_hyphen=True,
+            negative=() if field.default == () else None,
+        )
         fields.append(
             (key, Annotated[_plain(field.annotation) | None, declared], dataclasses.field(default=None))
         )
@@ -51,7 +59,7 @@ def _options(name: str, model: type[BaseModel], group: Group, without: tuple[str
 RecipeOptions = _options("RecipeOptions", Recipe, RECIPE)
 RunOptions = _options("RunOptions", Run, RUN)
 # For commands that say themselves which network, and what it dreams in each cell of a sheet.
-CellOptions = _options("CellOptions", Recipe, RECIPE, without=("network", "objective"))
+CellOptions = _options("CellOptions", Recipe, RECIPE, without=("network", "objective", "guide", "match", "mask"))
 
 
 def given(options: Any) -> dict[str, Any]:

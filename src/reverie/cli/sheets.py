@@ -198,6 +198,8 @@ def motifs(
     values = {"size": CELL, **given(recipe_options)}
     if values.pop("objective", None):
         raise UsageError("'reverie motifs' dreams every class in turn; it takes no --objective.")
+    if values.get("guide"):
+        raise UsageError("'reverie motifs' dreams classes alone; it takes no --guide.")
     wanted, run = recipes.merged(None, None, values), given(run_options)
     recipes.run(run)
     from reverie import zoo
@@ -211,7 +213,7 @@ def motifs(
     network = loaded(wanted.network, run, quiet)
     if not network.labels:
         raise UsageError(f"The network {network.name} has no classes; 'reverie layers' lists its layers.")
-    from reverie.plan import resolve
+    from reverie.targets import resolve
 
     # By number, since several classes may share a name.
     each = [(label.split(",")[0], resolve(network, f"class:{at}")) for at, label in enumerate(network.labels)]

@@ -11,8 +11,9 @@ from reverie.expression import Target, parse
 from reverie.film.keyframes import called, curves
 from reverie.film.settings import Video, Zoom, legs
 from reverie.objective import Objective
-from reverie.plan import Plan, resolve, revised
+from reverie.plan import Plan, revised
 from reverie.recipe import Recipe
+from reverie.targets import guidance, resolve
 
 _STRIDE = 0x9E3779B97F4A7C15  # odd, so every frame of a film draws from a seed of its own
 
@@ -44,7 +45,7 @@ class Course:
         self._curves = curves(settings, self._recipe, texts)
         self._names = {called(target) for each in texts for target in parse(each)}
         for each in texts:
-            resolve(job.plan.network, each)  # a misspelt name must not wait for its turn
+            resolve(job.plan.network, each, assets=job.plan.assets)  # a misspelt name must not wait for its turn
 
     def at(self, time: Fraction, number: int) -> Moment:
         """What holds at ``time`` seconds, at frame ``number``."""
@@ -53,7 +54,8 @@ class Course:
         recipe = self._recipe.model_copy(update=_rounded(self._recipe, values))
         plan = self._plan if recipe == self._recipe else revised(self._plan, recipe)
         if self._legs or self._names & values.keys():
-            plan = plan.dreaming(self._objective(time, values, recipe))
+            guides = guidance(plan.network, recipe, plan.assets)
+            plan = plan.dreaming(Objective(guides + self._objective(time, values, recipe).terms))
         plan = replace(plan, seed=(plan.seed + number * _STRIDE) % 2**63)
         fewer = tuple(replace(each, steps=settings.frame_steps) for each in plan.octaves)
         return Moment(plan, replace(plan, octaves=fewer), settings)
@@ -86,7 +88,7 @@ class Course:
             for target in parse(text)
             for term in (
                 values.get(called(target), target.weight)
-                * resolve(self._plan.network, _spelled(target), focus)
+                * resolve(self._plan.network, _spelled(target), focus, self._plan.assets)
             ).terms
         )
         return Objective(terms)
@@ -94,13 +96,7 @@ class Course:
 
 def _spelled(target: Target) -> str:
     """A term in the language of objectives, with weight 1."""
-    names = "|".join(
-        f'"{name}"' if '"' not in name else f"'{name}'" for name in (target.name, *target.others)
-    )
-    if target.last is not None:
-        names = f"{target.name}..{target.last}"
-    kind = f"{target.kind}:" if target.kind and not target.others else ""
-    return kind + names + ("" if target.channel is None else f":{target.channel}")
+    return replace(target, weight=1.0).text()
 
 
 def _rounded(model: Any, values: dict[str, float]) -> dict[str, float | int]:

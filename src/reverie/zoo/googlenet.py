@@ -121,6 +121,7 @@ def googlenet(state: State | None) -> Network:
         labels=imagenet(count),
         logits="fc",
         objective="inception_4c",
+        guide="inception_3b",  # that of the notebook of 2015
         aliases=aliases,
         smallest=32,
     )
@@ -216,6 +217,7 @@ def googlenet_bvlc(state: State | None) -> Network:
         labels=imagenet(count),
         logits="loss3.classifier",
         objective="inception_4c",
+        guide="inception_3b",  # that of the notebook of 2015
         aliases={path.replace(".", "/"): path for path in leaves}
         | {f"{each}/output": each for each in blocks},
         smallest=32,

@@ -131,6 +131,7 @@ def inception_v1(state: State | None) -> Network:
         labels=inception5h(count),
         logits="softmax2_pre_activation_matmul",
         objective="mixed4c",
+        guide="mixed3b",
         # TensorFlow has the convolution and its bias as two nodes, "..._pre_relu/conv" and "..._pre_relu".
         aliases={path.removesuffix("_conv"): path for path in convs}
         | {path.removesuffix("_conv") + "/conv": path for path in convs}

@@ -51,6 +51,7 @@ def motif(state: State | None) -> Network:
         labels=labels(state, count),
         logits="logits",
         objective="stage3 + owl|rose",
+        guide="stage3+stage4",
         by_place=True,
         smallest=64,
     )

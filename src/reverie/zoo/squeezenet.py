@@ -90,6 +90,7 @@ def _network(
         logits="classifier.1",
         trunk="features",
         objective=f"features.{fires[6]}",
+        guide=f"features.{fires[6]}+features.{fires[7]}",
         aliases=_names(module),
         smallest=64,
     )

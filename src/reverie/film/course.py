@@ -49,8 +49,7 @@ class Course:
 
     def at(self, time: Fraction, number: int) -> Moment:
         """What holds at ``time`` seconds, at frame ``number``."""
-        values = {name: curve.at(float(time)) for name, curve in self._curves.items()}
-        settings = self._settings.model_copy(update=_rounded(self._settings, values))
+        values, settings = self._values(float(time)), self.settings(float(time))
         recipe = self._recipe.model_copy(update=_rounded(self._recipe, values))
         plan = self._plan if recipe == self._recipe else revised(self._plan, recipe)
         if self._legs or self._names & values.keys():
@@ -59,6 +58,16 @@ class Course:
         plan = replace(plan, seed=(plan.seed + number * _STRIDE) % 2**63)
         fewer = tuple(replace(each, steps=settings.frame_steps) for each in plan.octaves)
         return Moment(plan, replace(plan, octaves=fewer), settings)
+
+    def settings(self, time: float) -> Any:
+        """The film's settings as they are at ``time`` seconds."""
+        values = self._values(time)
+        return (
+            self._settings.model_copy(update=_rounded(self._settings, values)) if values else self._settings
+        )
+
+    def _values(self, time: float) -> dict[str, float]:
+        return {name: curve.at(time) for name, curve in self._curves.items()}
 
     def _objective(self, time: Fraction, values: dict[str, float], recipe: Recipe) -> Objective:
         if not self._legs:

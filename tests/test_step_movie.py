@@ -1,0 +1,73 @@
+"""Step movies: every step once, at the final size, spread over any duration."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reverie import api
+from reverie.film.settings import Steps
+from reverie.film.step_movie import count, steps
+from reverie.loop import render
+from reverie.network import Network
+from reverie.ops import resize
+from tests.oracle.motion import texture
+from tests.oracle.networks import tiny_network
+
+
+def job(network: Network, **options: Any) -> api.Job:
+    values = {"steps": 3, "smallest": 24, "jitter": 3, "pad": 4, "objective": "relu2", "precision": "fp32", **options}
+    return api.job(texture(0)[0, :, :48, :64], network=network, **values)
+
+
+def test_every_step_of_every_octave_is_a_frame_at_the_final_size(tiny: Network) -> None:
+    dreams = job(tiny)
+    takes = list(steps(dreams, Steps(hold=0)))
+    assert len(takes) == dreams.plan.total + 1 == count(dreams, Steps(hold=0))
+    torch.testing.assert_close(takes[0].image, dreams.source)
+    for take, frame in zip(takes[1:], render(dreams.plan, dreams.source), strict=True):
+        torch.testing.assert_close(take.image, resize(frame.image, (48, 64)).clamp(0, 1))
+    assert [take.time for take in takes] == [Fraction(at, 24) for at in range(len(takes))]
+
+
+def test_every_third_step_and_the_last_one_which_stays(tiny: Network) -> None:
+    dreams = job(tiny, steps=4)
+    asked = Steps(every=3, fps="10", hold=0.5)
+    takes = list(steps(dreams, asked))
+    *_, last = render(dreams.plan, dreams.source)
+    assert len(takes) == count(dreams, asked) == len({*range(0, dreams.plan.total + 1, 3), dreams.plan.total}) + 5
+    assert all(torch.equal(take.image, last.image) for take in takes[-6:])
+
+
+DREAMS = job(tiny_network(), steps=2)
+
+
+@given(st.integers(1, 4), st.sampled_from(["0.1s", "1s", "3s"]), st.sampled_from(["5", "24", "30000/1001"]))
+def test_a_duration_is_kept_whatever_the_steps(every: int, duration: str, fps: str) -> None:
+    asked = Steps(every=every, duration=duration, fps=fps, hold=0.25)
+    takes = list(steps(DREAMS, asked))
+    stay = round(0.25 * Fraction(fps))
+    assert len(takes) == count(DREAMS, asked)
+    assert abs(len(takes) / Fraction(fps) - Fraction(duration[:-1])) <= (2 + stay) / Fraction(fps)
+    torch.testing.assert_close(takes[0].image, DREAMS.source)
+    *_, last = render(DREAMS.plan, DREAMS.source)
+    torch.testing.assert_close(takes[-1].image, last.image)
+
+
+def test_more_frames_than_steps_are_blended(tiny: Network) -> None:
+    takes = list(steps(DREAMS, Steps(duration="4s", fps="24", hold=0)))
+    changes = torch.stack([(b.image - a.image).abs().max() for a, b in pairwise(takes)])
+    assert (changes > 0).all()
+    assert changes.max() < 0.5 * (takes[0].image - takes[-1].image).abs().max()
+
+
+@pytest.mark.parametrize("octaves", [1, 2])
+def test_octaves_of_any_number(tiny: Network, octaves: int) -> None:
+    dreams = job(tiny, octaves=octaves, steps=1)
+    assert len(list(steps(dreams, Steps(hold=0)))) == octaves + 1

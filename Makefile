@@ -7,7 +7,7 @@ BIN = $(VENV)/bin
 IMAGE ?= examples/sky.jpg
 OUT ?= out/dream.png
 
-.PHONY: dream test test-slow lint train gallery atlas clean help
+.PHONY: dream test test-slow lint train gallery atlas bench clean help
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -35,7 +35,7 @@ test-slow: $(VENV)/.dev  ## the long tests: preview against final, real weights,
 	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/.dev  ## ruff and mypy
-	$(BIN)/ruff check src tests training examples
+	$(BIN)/ruff check src tests training examples benchmarks
 	$(BIN)/mypy
 
 train: $(VENV)/.dev  ## train the built-in network (about an hour on 2 cores; resumes after a kill)
@@ -46,6 +46,9 @@ gallery: $(VENV)/.dev  ## dream the pictures that README and docs show
 
 atlas: $(VENV)/.dev  ## draw the contact sheets of docs/atlas.md
 	$(BIN)/python examples/atlas.py
+
+bench: $(VENV)/.dev  ## measure this machine, ours and the peers; writes docs/benchmarks.md (half an hour, quiet)
+	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:  ## remove everything that was made here
 	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

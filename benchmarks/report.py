@@ -1,0 +1,173 @@
+"""What was measured, as docs/benchmarks.md and a plot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.case import Case
+
+HEAD = """# Benchmarks
+
+`make bench` measures the machine at hand and writes this page: `python -m benchmarks --help` says what can be chosen.
+All contestants dream the same architecture and layer with random weights, in processes of their own, in turn, so that
+whatever else the machine does hits all alike; the figures are medians. The peers come from the package index into an
+environment of their own. "Plain PyTorch" is the loop of most tutorials: the whole network, a hook, fp32. The peers
+compute in fp32; ours is shown in both, because most of a CPU's strength is in bf16 ([why](architecture.md)).
+
+"""
+
+
+def write(found: dict[str, Any], folder: Path) -> None:
+    """Write ``benchmarks.md`` and ``img/benchmarks.svg`` into ``folder``."""
+    about = found["about"]
+    text = HEAD + _remark(about) + _limits(found["limits"]) + _steps(found) + _runs(found["runs"])
+    text += _growth(found["growth"])
+    (folder / "benchmarks.md").write_text(text, "utf-8")
+    _plot(found["steps"], folder / "img" / "benchmarks.svg")
+
+
+def _remark(about: dict[str, Any]) -> str:
+    clock = "wall time" if about["clock"] == "wall" else "CPU time of each process"
+    rough = (
+        " **Rough figures from a busy machine, to be renewed on a quiet one.**"
+        if about["quick"] or about["clock"] == "cpu"
+        else ""
+    )
+    return f"{about['machine']}, torch {about['torch']}; {clock}, {about['rounds']} rounds.{rough}\n\n"
+
+
+def _table(head: list[str], rows: Iterable[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n\n"
+
+
+def _limits(rows: list[dict[str, Any]]) -> str:
+    cells = [
+        [
+            str(each["threads"]),
+            each["precision"],
+            f"{each['gemm'] / 1e9:.0f}",
+            f"{each['convolution'] / 1e9:.0f}",
+        ]
+        for each in rows
+    ]
+    return "## The machine\n\n" + _table(["threads", "precision", "matrix product GF/s", "convolution GF/s"], cells)
+
+
+def _steps(found: dict[str, Any]) -> str:
+    peak = {(each["threads"], each["precision"]): each["convolution"] for each in found["limits"]}
+    text = "## One step at 512x384\n\n"
+    text += (
+        "*Of the limit*: the step's convolutions at the best speed measured above, as a share of the whole step.\n\n"
+    )
+    text += "![Times faster than plain PyTorch](img/benchmarks.svg)\n\n"
+    cells = []
+    for each in found["steps"]:
+        taken, case = each["taken"], Case(**each["case"])
+        ours, exact, plain = (taken[label] for label in ("ours bf16", "ours fp32", "plain PyTorch"))
+        share = each["operations"] / peak[case.threads, "bf16"] / ours["seconds"]
+        cells.append(
+            [
+                case.title,
+                str(case.threads),
+                f"{each['operations'] / 1e9:.1f}",
+                *(_ms(ours), f"{share:.0%}", _ms(exact), _ms(plain)),
+                *(_times(plain, ours), _times(plain, exact)),
+            ]
+        )
+    head = ["network, layer", "threads", "GF", "ours bf16, ms", "of the limit", "ours fp32, ms", "plain, ms"]
+    text += _table([*head, "faster", "faster in fp32"], cells)
+    peers = [
+        [
+            Case(**each["case"]).title,
+            str(each["case"]["threads"]),
+            *(label, _ms(other), _times(other, each["taken"]["ours bf16"]), _times(other, each["taken"]["ours fp32"])),
+            *(_mb(other), _mb(each["taken"]["ours bf16"])),
+        ]
+        for each in found["steps"]
+        for label, other in each["taken"].items()
+        if not label.startswith(("ours", "plain"))
+    ]
+    head = ["network, layer", "threads", "peer", "ms", "ours is faster", "in fp32", "peak MB", "ours"]
+    return text + ("## Against the peers\n\n" + _table(head, peers) if peers else "")
+
+
+def _runs(rows: list[dict[str, Any]]) -> str:
+    cells = []
+    for each in rows:
+        case, taken = Case(**each["case"]), each["taken"]
+        ours, plain = taken["ours bf16"], taken["plain PyTorch"]
+        cells.append(
+            [
+                *(case.title, f"{case.size[1]}x{case.size[0]}", str(case.threads), f"{case.octaves} x {each['steps']}"),
+                *(_seconds(ours), _seconds(plain), _times(plain, ours), _mb(ours), _mb(plain)),
+            ]
+        )
+    head = [
+        "network, layer",
+        "size",
+        "threads",
+        "octaves x steps",
+        "ours bf16, s",
+        "plain, s",
+        "faster",
+        "peak MB",
+        "plain",
+    ]
+    return "## Whole runs\n\n" + _table(head, cells)
+
+
+def _growth(rows: list[dict[str, Any]]) -> str:
+    cells = []
+    for each in rows:
+        case, ours = Case(**each["case"]), each["taken"]["ours bf16"]
+        pixels = case.size[0] * case.size[1] / 1e6
+        per = f"{ours['seconds'] / pixels:.2f}" if ours else "-"
+        cells.append([case.title, f"{pixels:.1f}", str(case.threads), _ms(ours), per, _mb(ours)])
+    head = ["network, layer", "megapixels", "threads", "step, ms", "s per megapixel", "peak MB"]
+    return "## Growth\n\nOne step, without tiles.\n\n" + _table(head, cells).rstrip("\n") + "\n"
+
+
+def _ms(taken: dict[str, float] | None) -> str:
+    return f"{taken['seconds'] * 1000:.0f}" if taken else "-"
+
+
+def _seconds(taken: dict[str, float] | None) -> str:
+    return f"{taken['seconds']:.2f}" if taken else "-"
+
+
+def _mb(taken: dict[str, float] | None) -> str:
+    return f"{taken['peak'] / 1e6:.0f}" if taken else "-"
+
+
+def _times(slow: dict[str, float] | None, fast: dict[str, float] | None) -> str:
+    return f"{slow['seconds'] / fast['seconds']:.1f}x" if slow and fast else "-"
+
+
+def _plot(rows: list[dict[str, Any]], path: Path) -> None:
+    import matplotlib
+
+    matplotlib.use("svg")
+    # The same bytes for the same figures.
+    matplotlib.rcParams |= {"svg.hashsalt": "reverie", "svg.fonttype": "none"}
+    from matplotlib import pyplot
+
+    rows = [each for each in rows if each["taken"]["plain PyTorch"] and each["taken"]["ours bf16"]]
+    rows = [each for each in rows if each["case"]["threads"] == rows[0]["case"]["threads"]]
+    labels = [Case(**each["case"]).title for each in rows]
+    figure, axes = pyplot.subplots(figsize=(8, 0.55 * len(rows) + 1.4), layout="constrained")
+    for offset, label, color in ((-0.19, "ours fp32", "#8fb8de"), (0.19, "ours bf16", "#27507d")):
+        ratios = [each["taken"]["plain PyTorch"]["seconds"] / each["taken"][label]["seconds"] for each in rows]
+        bars = axes.barh([at + offset for at in range(len(rows))], ratios, 0.36, label=label, color=color)
+        axes.bar_label(bars, fmt="%.1fx", padding=3, fontsize=9)
+    axes.axvline(1, color="#888888", linewidth=1)
+    axes.set_yticks(range(len(rows)), labels)
+    axes.invert_yaxis()
+    axes.set_xlabel("times faster than plain PyTorch, one step at 512x384")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.margins(x=0.12)
+    axes.legend(frameon=False, loc="lower right")
+    path.parent.mkdir(exist_ok=True)
+    figure.savefig(path, metadata={"Date": None})

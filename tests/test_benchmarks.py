@@ -1,0 +1,75 @@
+"""The benchmark itself: what it counts, that contestants run in turn, that its page holds together."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.case import NETWORKS, Case, parsed
+from benchmarks.duel import duel
+from benchmarks.report import write
+from benchmarks.work import operations
+from reverie import zoo
+
+TINY = Case("motif", "stage1", (64, 96), precision="fp32")
+
+
+def test_a_case_survives_its_text() -> None:
+    assert parsed(TINY.text()) == TINY
+
+
+def test_every_network_is_measured() -> None:
+    assert NETWORKS.keys() == zoo.NETWORKS.keys()
+
+
+def test_the_operations_are_those_of_the_convolutions_there_and_back() -> None:
+    forward = 2 * (3 * 6 * 6) * 48 * (32 * 48)
+    assert operations(TINY) == 2 * forward
+
+
+def test_contestants_run_in_turn_and_one_that_breaks_is_left_out() -> None:
+    here = Path(sys.executable)
+    entries = {
+        "ours": ("ours", TINY, here),
+        "plain": ("plain", TINY, here),
+        "broken": ("ours", replace(TINY, layer="no_such_layer"), here),
+    }
+    taken = duel(entries, rounds=2, clock="cpu", steps=2, whole=False)
+    assert taken["broken"] is None
+    for label in ("ours", "plain"):
+        each = taken[label]
+        assert each is not None and 0 < each.seconds < 60 and each.peak > 50e6
+    whole = duel({"plain": entries["plain"]}, rounds=1, clock="wall", steps=1, whole=True)
+    assert whole["plain"] is not None and whole["plain"].seconds > 0
+
+
+def test_the_page_says_what_was_measured(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    case: dict[str, Any] = {"network": "vgg16", "layer": "relu4_3", "size": (384, 512), "threads": 1}
+
+    def taken(**seconds: float) -> dict[str, Any]:
+        return {label.replace("_", " "): {"seconds": each, "peak": 2e8} for label, each in seconds.items()}
+
+    step = taken(ours_bf16=0.5, ours_fp32=1.0, plain_PyTorch=4.0) | {"a peer": {"seconds": 3.0, "peak": 5e8}, "b": None}
+    found = {
+        "about": {"machine": "a machine", "torch": "2", "clock": "wall", "rounds": 5, "quick": False},
+        "limits": [{"threads": 1, "precision": "bf16", "gemm": 3e12, "convolution": 2e12}],
+        "steps": [{"case": case, "taken": step, "operations": 25e10}],
+        "runs": [{"case": case, "taken": taken(ours_bf16=5, plain_PyTorch=30), "steps": 10}],
+        "growth": [{"case": case, "taken": taken(ours_bf16=0.5)}],
+    }
+    write(found, tmp_path)
+    text = (tmp_path / "benchmarks.md").read_text("utf-8")
+    assert "| vgg16 relu4_3 | 1 | 250.0 | 500 | 25% | 1000 | 4000 | 8.0x | 4.0x |" in text
+    assert "| vgg16 relu4_3 | 1 | a peer | 3000 | 6.0x | 3.0x | 500 | 200 |" in text
+    assert "| vgg16 relu4_3 | 1 | b | - | - | - | - | 200 |" in text
+    assert "| vgg16 relu4_3 | 512x384 | 1 | 1 x 10 | 5.00 | 30.00 | 6.0x | 200 | 200 |" in text
+    assert "| vgg16 relu4_3 | 0.2 | 1 | 500 | 2.54 | 200 |" in text
+    assert "Rough" not in text
+    first = (tmp_path / "img" / "benchmarks.svg").read_bytes()
+    write(found, tmp_path)
+    assert first.startswith(b"<?xml") and (tmp_path / "img" / "benchmarks.svg").read_bytes() == first

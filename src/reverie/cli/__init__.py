@@ -11,7 +11,7 @@ from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from reverie import __version__
-from reverie.cli import anatomy, dreaming, finding, inspecting, sheets
+from reverie.cli import anatomy, dreaming, finding, inspecting, sheets, visualizing
 from reverie.cli.output import say
 from reverie.cli.weights import weights
 from reverie.errors import ReverieError
@@ -35,6 +35,7 @@ def application() -> App:
     )
     app.command(dreaming.dream)
     app.command(dreaming.replay)
+    app.command(visualizing.visualize)
     app.command(sheets.motifs)
     app.command(inspecting.networks)
     app.command(anatomy.layers)

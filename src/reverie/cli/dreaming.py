@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from reverie import recipe as recipes
 from reverie.cli.options import RECIPE, RUN, RecipeOptions, RunOptions, given
-from reverie.cli.output import beside, free, line, say, targets, watching
+from reverie.cli.output import beside, free, line, numbered, say, targets, watching
 from reverie.cli.weights import watching_weights
 from reverie.errors import InputError, UsageError
 from reverie.expression import Guide
@@ -99,7 +99,7 @@ def dream(
     code, written = 0, set[Path]()
     for source, target in zip(found, targets(found, out), strict=True):
         try:
-            _one(source, target, wanted, run, written, preview, overwrite, quiet, json, no_metadata)
+            dreamt(source, target, wanted, run, written, preview, overwrite, quiet, json, no_metadata)
         except InputError as error:
             if len(found) == 1:
                 raise
@@ -128,7 +128,7 @@ def _sources(names: list[str]) -> list[str | None]:
     return found
 
 
-def _one(
+def dreamt(
     source: str | None,
     target: Path | None,
     recipe: recipes.Recipe,
@@ -140,21 +140,24 @@ def _one(
     json: bool,
     no_metadata: bool,
 ) -> None:
+    """One dream, or batch of dreams, into ``target``, or its default name in that folder; adds what it wrote."""
     from reverie import api, image
 
     depth = recipes.run(run).depth or 8
+    count = recipe.count
     if target is not None and not os.path.isdir(target):
-        image.check_writable(target, overwrite, depth=depth)
+        for each in numbered(target, count):
+            image.check_writable(each, overwrite, depth=depth)
     with watching_weights(quiet or json):
         job = api.job(source, recipe=recipe, preview=preview, **run)
     name = beside(source, recipe.network, _dreamt(recipe) or job.plan.network.objective)
     if target is None or os.path.isdir(target):
         name = target / name.name if target is not None else name
         # --overwrite is about what was there before, not about a namesake in the same run.
-        target = name if overwrite and name not in written else free(name)
-        image.check_writable(target, overwrite, depth=depth)
+        target = name if overwrite and name not in written else free(name, count)
+        image.check_writable(numbered(target, count)[0], overwrite, depth=depth)
     written.add(target)
-    _run(job, source, target, overwrite, quiet, json, no_metadata)
+    _run(job, source, numbered(target, count), overwrite, quiet, json, no_metadata)
 
 
 def _dreamt(recipe: recipes.Recipe) -> str:
@@ -164,7 +167,13 @@ def _dreamt(recipe: recipes.Recipe) -> str:
 
 
 def _run(
-    job: Job, source: str | None, target: Path, overwrite: bool, quiet: bool, json: bool, no_metadata: bool
+    job: Job,
+    source: str | None,
+    files: list[Path],
+    overwrite: bool,
+    quiet: bool,
+    json: bool,
+    no_metadata: bool,
 ) -> None:
     for note in job.notes:
         say(note, quiet)
@@ -175,11 +184,13 @@ def _run(
     assert frame is not None
     if job.unchanged(frame):
         say("Nothing changed: the objective does not answer to this picture; choose another.", quiet)
-    written = job.picture(frame).save(target, overwrite=overwrite, metadata=not no_metadata)
-    if json:
-        line(source=source, out=str(written))
-    else:
-        say(f"wrote {written}", quiet)
+    pictures = [job.picture(frame)] if len(files) == 1 else job.pictures(frame)
+    for picture, file in zip(pictures, files, strict=True):
+        written = picture.save(file, overwrite=overwrite, metadata=not no_metadata)
+        if json:
+            line(source=source, out=str(written))
+        else:
+            say(f"wrote {written}", quiet)
 
 
 def replay(
@@ -232,5 +243,5 @@ def replay(
         target = (target or file.parent) / f"{file.stem}-replay{file.suffix}"
         target = target if overwrite else free(target)
     image.check_writable(target, overwrite, depth=job.record.depth)
-    _run(job, str(file), target, overwrite, quiet, json, no_metadata)
+    _run(job, str(file), [target], overwrite, quiet, json, no_metadata)
     return 0

@@ -65,3 +65,5 @@ CellOptions = _options("CellOptions", Recipe, RECIPE, without=("network", "objec
 def given(options: Any) -> dict[str, Any]:
     """The options that were really typed, by field name."""
     return {key: value for key, value in vars(options).items() if value is not None}
+# For 'visualize', whose objective is what stands first.
+VisualizeOptions = _options("VisualizeOptions", Recipe, RECIPE, without=("objective",))

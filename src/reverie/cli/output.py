@@ -62,10 +62,15 @@ def beside(source: str | None, network: str, objective: str, suffix: str = ".png
     return folder / f"{stem}-{slug(network)}-{slug(objective)}{suffix}"
 
 
-def free(path: Path) -> Path:
-    """``path``, or the first of ``path-2``, ``path-3``, ... that does not exist."""
+def numbered(path: Path, count: int) -> list[Path]:
+    """The files of a batch: ``path`` for one picture, ``path-1``, ``path-2``, ... for several."""
+    return [path] if count == 1 else [path.with_stem(f"{path.stem}-{at}") for at in range(1, count + 1)]
+
+
+def free(path: Path, count: int = 1) -> Path:
+    """``path``, or the first of ``path-2``, ``path-3``, ... of which no file of such a batch exists."""
     number, candidate = 2, path
-    while candidate.exists():
+    while any(each.exists() for each in numbered(candidate, count)):
         candidate = path.with_stem(f"{path.stem}-{number}")
         number += 1
     return candidate

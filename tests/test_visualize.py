@@ -1,0 +1,201 @@
+"""Class and feature visualization: presets, batches, photos, the command, what a real network says of its pictures."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+import reverie
+from reverie import Recipe, UsageError, api, zoo
+from reverie.cli import main
+from reverie.loop import render
+from reverie.plan import prepare
+from tests.oracle.networks import noise, tiny_network
+
+QUICK = ["--steps", "3", "--size", "72x64", "--octaves", "1", "--precision", "fp32"]
+METHODS = ["visualize", "accentuate", "lucid", "maco", "classic"]
+
+
+def pixels(path: Path) -> np.ndarray[Any, Any]:
+    return np.asarray(Image.open(path))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_makes_a_picture_that_scores_higher_than_its_start(method: str) -> None:
+    scores: list[float] = []
+    made = reverie.visualize(
+        "channel:relu2:3", network=tiny_network(), preset=method, size="48x48", steps=12, octaves=1, precision="fp32",
+        on_frame=lambda frame: scores.append(float(frame.score.mean())),
+    )
+    assert made.pixels.shape == (1, 3, 48, 48)
+    assert float(made.pixels.min()) >= 0 and float(made.pixels.max()) <= 1
+    assert sum(scores[-3:]) > sum(scores[:3])
+
+
+def test_a_picture_replays_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["visualize", "owl", "-o", "owl.png", *QUICK]) == 0
+    assert main(["replay", "owl.png", "-o", "again.png"]) == 0
+    assert (tmp_path / "owl.png").read_bytes() == (tmp_path / "again.png").read_bytes()
+
+
+def test_a_batch_is_several_pictures_each_with_its_own_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["visualize", "owl", "--count", "3", *QUICK]) == 0
+    files = sorted(tmp_path.glob("*.png"))
+    assert [file.name for file in files] == [f"noise-motif-owl-{at}.png" for at in (1, 2, 3)]
+    assert len({file.read_bytes() for file in files}) == 3
+    assert main(["replay", files[1].name, "-o", "again.png"]) == 0
+    assert (tmp_path / "again.png").read_bytes() == files[1].read_bytes()
+    assert main(["visualize", "owl", "--count", "3", *QUICK]) == 0  # overwrites nothing
+    assert (tmp_path / "noise-motif-owl-2-1.png").exists()
+
+
+def test_a_picture_of_a_batch_is_the_same_as_without_the_others() -> None:
+    options: dict[str, Any] = {"network": tiny_network(), "preset": "visualize", "objective": "relu2", "size": "32x32",
+                               "steps": 4, "octaves": 1, "precision": "fp32"}
+    alone = api.dream(None, **options)
+    work = api.job(None, count=2, **options)
+    *_, last = work.frames()
+    torch.testing.assert_close(work.pictures(last)[0].pixels, alone.pixels, atol=2e-3, rtol=0)
+
+
+def test_several_texts_and_classes_make_a_picture_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["visualize", "owl", "stage3:5", "--class", "sunflower", "--class", "3", *QUICK]) == 0
+    names = {file.name for file in tmp_path.glob("*.png")}
+    assert names == {f"noise-motif-{what}.png" for what in ("owl", "stage3-5", "class-sunflower", "class-3")}
+
+
+def test_from_a_photo_it_starts_at_the_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.effect_noise((80, 60), 90).convert("RGB").save("photo.png")
+    options = ["--octaves", "1", "--precision", "fp32", "--step-size", "0.000001", "--steps", "1"]
+    assert main(["visualize", "owl", "--from", "photo.png", *options]) == 0
+    made, photo = (pixels(tmp_path / name).astype(int) for name in ("photo-motif-owl.png", "photo.png"))
+    assert abs(made - photo).max() <= 1
+
+
+def test_what_answers_to_nothing_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path,
+                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("reverie.param.Fourier.moved", lambda param, change: param)
+    assert main(["visualize", "owl", *QUICK]) == 0
+    assert "Nothing changed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    ([], "Say what to show"),
+    (["owll"], "'owl'"),
+    (["--class", "owll"], "'owl'"),
+    (["owl", "--preset", "macoo"], "'maco'"),
+    (["owl", "--count", "0"], "--count must"),
+    (["owl", "--param", "wavelets"], "fourier-rgb"),
+    (["owl", "--optimizer", "ascent"], "--optimizer adam"),
+])
+def test_mistakes_get_one_sentence(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str],
+                                   tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = main(["visualize", *arguments])
+    err = capsys.readouterr().err
+    assert code == 2 and said in err and "Traceback" not in err and err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_json_tells_every_frame_and_every_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                               capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["visualize", "owl", "--count", "2", "--json", *QUICK]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line.get("step") for line in lines] == [0, 1, 2, None, None]
+    assert [line["out"] for line in lines[-2:]] == ["noise-motif-owl-1.png", "noise-motif-owl-2.png"]
+
+
+OPTIONS = st.fixed_dictionaries({}, optional={
+    "param": st.sampled_from(["pixels", "fourier", "fourier-rgb", "maco"]),
+    "optimizer": st.sampled_from(["ascent", "adam", "nadam", "sgd"]),
+    "start": st.sampled_from(["auto", "clouds", "faint", "natural", "uniform"]),
+    "border": st.sampled_from(["mirror", "gray"]),
+    "detail": st.sampled_from(["reinject", "lost", "carry"]),
+    "octaves": st.sampled_from(["auto", 1, 2]),
+    "decay": st.floats(0, 4), "cooldown": st.floats(0, 1), "rotate": st.floats(0, 180), "zoom": st.floats(0, 0.9),
+    "resettle": st.integers(0, 80), "pad": st.integers(0, 40), "jitter": st.integers(0, 80), "grain": st.floats(0, 1),
+    "crop": st.floats(0.01, 1), "last_crop": st.floats(0.01, 1), "crop_size": st.integers(16, 40),
+    "views": st.integers(1, 3), "redirect": st.integers(0, 3), "count": st.integers(1, 2),
+    "step_size": st.floats(1e-4, 1), "blend": st.floats(0, 1), "seed": st.integers(0, 99),
+})
+
+
+@settings(max_examples=60)
+@given(OPTIONS, st.integers(16, 40), st.integers(16, 40), st.booleans())
+def test_every_combination_renders_or_is_refused_with_a_sentence(values: dict[str, Any], h: int, w: int,
+                                                                  photo: bool) -> None:
+    recipe = Recipe.of({"objective": "relu2 - owl", "steps": 2, **values})
+    network = tiny_network()
+    try:
+        plan = prepare(network, recipe, (h, w))
+    except UsageError as error:
+        assert "--optimizer adam" in str(error)
+        assert recipe.param != "pixels" and recipe.optimizer == "ascent"
+        return
+    source = noise(recipe.count, 3, h, w) if photo else torch.cat(
+        [api.noise(recipe, (h, w), network.mean, torch.Generator().manual_seed(at)) for at in range(recipe.count)])
+    frames = 0
+    for frame in render(plan, source):
+        frames += 1
+        assert torch.isfinite(frame.image).all() and torch.isfinite(frame.score).all()
+        assert float(frame.image.min()) >= 0 and float(frame.image.max()) <= 1
+    assert frames == plan.total and frame.image.shape == (recipe.count, 3, h, w)
+
+
+# What a network that knows ImageNet says of its pictures.
+
+
+def lab(image: torch.Tensor) -> torch.Tensor:
+    """CIE Lab (D65) of sRGB [1, 3, H, W] in 0..1, as [H, W, 3]."""
+    c = image[0].double().permute(1, 2, 0)
+    linear = torch.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    matrix = [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+    x = linear @ torch.tensor(matrix, dtype=torch.float64).T / torch.tensor([0.95047, 1, 1.08883], dtype=torch.float64)
+    f = torch.where(x > (6 / 29) ** 3, x.clamp_min(1e-9) ** (1 / 3), x / (3 * (6 / 29) ** 2) + 4 / 29)
+    return torch.stack([116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], -1)
+
+
+def harmed(picture: reverie.Picture) -> torch.Tensor:
+    """The picture after a turn by 10 degrees, a crop to nine tenths, and JPEG at 75."""
+    image = Image.fromarray(picture.numpy())
+    edge = round(0.05 * image.width)
+    image = image.rotate(10, resample=Image.Resampling.BICUBIC, fillcolor=(128, 128, 128))
+    buffer = io.BytesIO()
+    image.crop((edge, edge, image.width - edge, image.height - edge)).save(buffer, "JPEG", quality=75)
+    return torch.from_numpy(np.asarray(Image.open(buffer), np.float32) / 255).permute(2, 0, 1)[None]
+
+
+@pytest.mark.slow
+def test_squeezenet_names_its_own_class_images(shared: Path) -> None:
+    weights = shared / "weights" / "squeezenet1_0-imagenet-fp16.safetensors"
+    if not weights.exists():
+        pytest.skip("no weights of SqueezeNet beside the repository")
+    network = zoo.load("squeezenet1_0", weights)
+    named, tones = 0, []
+    for at in random.Random(2015).sample(range(1000), 20):
+        picture = reverie.visualize(f"class:{at}", network=network)
+        with torch.no_grad():
+            scores = network.capture(harmed(picture), [network.logits])[network.logits].mean((2, 3))
+        named += int(scores.argmax()) == at
+        tones.append(lab(picture.pixels).mean((0, 1)))
+        print(network.labels[at], int(scores.argmax()) == at, [round(float(each), 1) for each in tones[-1]])
+    tone = torch.stack(tones).mean(0)
+    print(f"{named} of 20 named, L a b {tone.tolist()}")
+    assert named >= 19
+    assert abs(float(tone[1])) < 8 and abs(float(tone[2])) < 8

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from reverie.ascent import Ascent, combined, gradient, image_gradient
+from reverie.ascent import Ascent, Taken, combined, gradient, image_gradient
 from reverie.network import Network
 from reverie.objective import Objective, channel, layer
 from reverie.param import Pixels
@@ -177,7 +177,8 @@ def test_a_step_is_as_strong_whatever_the_size_of_the_picture(tiny: Network, siz
 
 def moved(rule: Ascent, g: Tensor, before: Tensor | None) -> Tensor:
     """The direction of one step."""
-    return rule.step(Pixels(torch.full_like(g, 0.5)), g, before)[1]
+    taken = None if before is None else Taken(1, before)
+    return rule.step(Pixels(torch.full_like(g, 0.5)), g, taken)[1].direction
 
 
 def test_momentum_keeps_what_the_steps_agree_on() -> None:

@@ -13,10 +13,10 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # Within a floor a file may import those named before it.
 FLOORS = [
-    ["errors", "ops", "spectrum", "expression"],
+    ["errors", "ops", "spectrum", "expression", "schedule", "written"],
     ["recipe", "image", "trace", "network", "objective", "penalty", "guide", "variety", "param",
      "transform"],
-    ["shaping", "ascent", "optimizer", "tile", "octave", "optimize"],
+    ["smoothing", "shaping", "ascent", "optimizer", "tile", "octave", "optimize"],
     ["targets", "viewing", "plan", "loop", "record"],
     ["zoo", "atlas"],
     ["shelf", "api"],

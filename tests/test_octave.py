@@ -94,3 +94,14 @@ def test_an_octave_starts_within_black_and_white(detail: str) -> None:
     begun = start(detail, SOURCE, 50 * ADDED, (DREAMT > 0.5).float())  # type: ignore[arg-type]
     assert float(begun.min()) >= 0
     assert float(begun.max()) <= 1
+
+
+@pytest.mark.parametrize(("octaves", "exponents"), [(5, [-2, -1, 0, 1, 2]), (4, [-2, -1, 0, 1])])
+def test_octaves_may_lie_above_the_picture(octaves: int, exponents: list[int]) -> None:
+    found = sizes((400, 600), octaves, 1.3, 16, above=(octaves + 1) // 2 - 1)
+    assert found == [(round(400 * 1.3**k), round(600 * 1.3**k)) for k in exponents]
+
+
+def test_auto_goes_on_above_the_picture() -> None:
+    assert sizes((256, 256), "auto", 2.0, 64, above=1) == [(64, 64), (128, 128), (256, 256), (512, 512)]
+    assert sizes((256, 256), 1, 2.0, 64, above=3) == [(256, 256)]

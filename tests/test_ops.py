@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from reverie import ops
-from tests.oracle import twins
+from tests.oracle import twins, twins_shaping
 from tests.oracle.networks import noise
 
 SIDE = st.integers(1, 40)
@@ -202,3 +202,30 @@ def test_a_very_long_thin_cloud_costs_no_gigabytes(monkeypatch: pytest.MonkeyPat
     with pytest.raises(InterruptedError):
         cloud(1, 5000)
     assert drawn[0] <= 3 * 2048 * 2048
+
+
+@given(SIDE, SIDE, st.integers(0, 5))
+def test_a_pyramid_collapses_into_what_it_was_made_of(h: int, w: int, levels: int) -> None:
+    x = image(h, w)
+    torch.testing.assert_close(ops.collapsed(ops.pyramid(x, levels, (h, w)), (h, w)), x, rtol=0, atol=1e-12)
+
+
+def test_the_source_keeps_its_chroma() -> None:
+    source, dreamt = 0.4 + 0.2 * image(9, 8), 0.4 + 0.2 * image(9, 8, seed=1)
+    made = ops.recolored(dreamt, source, "source")
+    np.testing.assert_allclose(twins_shaping.chroma(array(made)), twins_shaping.chroma(array(source)), atol=1e-12)
+    np.testing.assert_allclose(twins_shaping.luma(array(made)), twins_shaping.luma(array(dreamt)), atol=1e-12)
+
+
+def test_locked_color_has_the_mean_and_the_contrast_of_the_source() -> None:
+    source, dreamt = image(20, 20), 0.1 + 0.3 * image(20, 20, seed=1)
+    made, wanted = array(ops.recolored(dreamt, source, "locked")), array(source)
+    inside = (made > 0).all() and (made < 1).all()
+    assert inside
+    np.testing.assert_allclose(made.mean((1, 2)), wanted.mean((1, 2)))
+    np.testing.assert_allclose(made.std((1, 2)), wanted.std((1, 2)))
+
+
+def test_locked_color_of_a_flat_dream_is_flat() -> None:
+    made = ops.recolored(torch.full((1, 3, 5, 5), 0.2), image(5, 5).float(), "locked")
+    assert float(made.std((-2, -1)).max()) < 1e-6

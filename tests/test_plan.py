@@ -150,9 +150,9 @@ def test_a_recipe_becomes_plain_numbers(tiny: Network) -> None:
     shaping = Shaping(bands=4, fine=0.5, spread=0.2, gray=0.1, coarse=0.6)
     assert [(octave.size, octave.steps) for octave in plan.octaves] == [((25, 40), 5), ((50, 80), 5), ((100, 160), 5)]
     assert [octave.rule for octave in plan.octaves] == [
-        Ascent(0.02, replace(shaping, coarse=1.0), 0.6),
-        Ascent(0.01, shaping, 0.6),
-        Ascent(0.005, shaping, 0.6),
+        Ascent(0.02, replace(shaping, coarse=1.0), 0.6, 5),
+        Ascent(0.01, shaping, 0.6, 5),
+        Ascent(0.005, shaping, 0.6, 5),
     ]
     assert (plan.size, plan.total, plan.notes) == ((100, 160), 15, ())
     assert (plan.detail, plan.blend, plan.balance, plan.seed) == ("carry", 0.25, False, 9)

@@ -26,8 +26,21 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "octaves": st.just("auto") | st.integers(1, 64),
     "octave_scale": st.floats(1.01, 16),
     "smallest": st.integers(16, 4096),
-    "steps": st.integers(1, 10_000),
-    "step_size": st.floats(1e-6, 1),
+    "above": st.integers(0, 8),
+    "steps": st.integers(1, 10_000) | st.lists(st.integers(1, 10_000), min_size=2, max_size=5).map(tuple),
+    "step_size": st.floats(1e-6, 1000) | st.lists(st.floats(1e-6, 1), min_size=2, max_size=5).map(tuple),
+    "schedule": st.sampled_from(["even", "adaptive"]),
+    "max_gain": st.none() | st.floats(-1e6, 1e6),
+    "optimizer": st.sampled_from(["ascent", "adam", "sgd momentum=0.9 nesterov=true", "Adam betas=0.5,0.9"]),
+    "pyramid": st.sampled_from(["undecimated", "decimated"]),
+    "normalize": st.sampled_from(["mean", "std", "standard", "l2", "max", "sign", "none"]),
+    "smooth": st.sampled_from(["none", "box", "gaussian", "growing", "cascade"]),
+    "smooth_sigma": st.lists(st.floats(0.05, 32), min_size=1, max_size=4).map(tuple),
+    "smooth_weights": st.lists(st.floats(0.01, 10), max_size=4).map(tuple),
+    "smooth_kernel": st.just(0) | st.integers(1, 127).map(lambda k: 2 * k + 1),
+    "smooth_border": st.sampled_from(["reflect", "constant", "replicate", "circular"]),
+    "color": st.sampled_from(["dream", "source", "locked"]),
+    "inset": st.integers(0, 64),
     "momentum": st.floats(0, 0.99),
     "jitter": st.integers(0, 1024),
     "detail": st.sampled_from(["reinject", "lost", "carry"]),
@@ -46,7 +59,6 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "param": st.sampled_from(["pixels", "fourier", "fourier-rgb", "maco"]),
     "decay": st.floats(0, 4),
     "start": st.sampled_from(["auto", "clouds", "faint", "natural", "uniform"]),
-    "optimizer": st.sampled_from(["ascent", "adam", "nadam", "sgd"]),
     "cooldown": st.floats(0, 1),
     "border": st.sampled_from(["mirror", "gray"]),
     "rotate": st.floats(0, 180),
@@ -117,8 +129,8 @@ BAD = [
     *(("octaves", value) for value in (0, 65, -1, "many", 2.5, True, None, "")),
     *(("octave_scale", value) for value in (1, 0, -2, 17, "x", float("nan"), float("inf"))),
     *(("smallest", value) for value in (15, 4097, 20.5)),
-    *(("steps", value) for value in (0, 10_001, 1.5, "abc", None, [3])),
-    *(("step_size", value) for value in (0, -0.1, 1.01, float("nan"), float("inf"), "big")),
+    *(("steps", value) for value in (0, 10_001, 1.5, "abc", None, [3, 0], "", "3;4", True)),
+    *(("step_size", value) for value in (0, -0.1, 1001, float("nan"), float("inf"), "big", [0.1, -1])),
     *(("jitter", value) for value in (-1, 1025)),
     *(("detail", value) for value in ("keep", "", 1)),
     *(("blend", value) for value in (-0.1, 1.1)),
@@ -132,6 +144,16 @@ BAD = [
     *(("gray", value) for value in (-0.1, 1.1)),
     *(("spread", value) for value in (-0.1, 1.1)),
     *(("focus", value) for value in (-0.1, 8.1)),
+    *(("above", value) for value in (-1, 9)),
+    *(("schedule", value) for value in ("", "fast")),
+    *(("optimizer", value) for value in ("", "sgd 0.9", "9", "adam eps=nan", "adam eps=")),
+    *(("normalize", value) for value in ("L1", None)),
+    *(("smooth", value) for value in ("blur",)),
+    *(("smooth_sigma", value) for value in (0, 33, "a", [], None)),
+    *(("smooth_weights", value) for value in (0, "-1", "a", None)),
+    *(("smooth_kernel", value) for value in (1, 2, -3, 257, 2.5, "x")),
+    *(("color", value) for value in ("gray",)),
+    *(("inset", value) for value in (-1, 65)),
     *(("pad", value) for value in (-1, 513)),
     *(("balance", value) for value in ("equal",)),
     ("network", 3),
@@ -249,3 +271,11 @@ def test_a_set_value_is_json_where_it_is_and_text_elsewhere(text: str, value: ob
 def test_the_presets_file_is_plain_toml() -> None:
     source = Path(recipes.__file__).with_name("presets.toml").read_text("utf-8")
     assert tomllib.loads(source) == recipes.presets()
+
+
+def test_what_changes_from_octave_to_octave_is_a_list_in_text_in_toml_and_in_python() -> None:
+    texts = Recipe.of({"steps": "20, 10,5", "step_size": "0.02,0.01", "objective": "owl; stage2"})
+    lists = Recipe.of({"steps": [20, 10, 5], "step_size": [0.02, 0.01], "objective": ["owl", "stage2"]})
+    assert texts == lists
+    assert (texts.steps, texts.step_size, texts.objective) == ((20, 10, 5), (0.02, 0.01), "owl; stage2")
+    assert Recipe.of({"steps": "[7]"}).steps == 7

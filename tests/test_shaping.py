@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from reverie.ascent import Ascent
+from reverie.ascent import Ascent, Taken
 from reverie.ops import split
 from reverie.param import Pixels
-from reverie.shaping import Rows, Shaping, strips, stripwise
-from tests.oracle import twins
+from reverie.shaping import Rows, Shaping, stripwise
+from reverie.smoothing import Smoothing
+from tests.oracle import twins, twins_shaping
 from tests.oracle.networks import noise
 
 SHAPINGS = {
@@ -23,6 +24,16 @@ SHAPINGS = {
     "spread": Shaping(bands=3, spread=0.7),
     "gray": Shaping(gray=0.3),
     "all": Shaping(bands=3, fine=0.35, spread=1.0, gray=0.5),
+}
+OTHERS = {
+    "box": Shaping(smoothing=Smoothing("box", kernel=5), normalize="std"),
+    "blend": Shaping(smoothing=Smoothing("gaussian", (0.5, 1.5), (3, 1)), normalize="l2"),
+    "wrapped": Shaping(bands=2, smoothing=Smoothing("cascade", border="circular"), normalize="standard"),
+    "decimated": Shaping(bands=3, pyramid="decimated", normalize="none"),
+    "decimated and spread": Shaping(
+        2, 0.4, 0.5, pyramid="decimated", smoothing=Smoothing("growing", border="constant"), normalize="max"
+    ),
+    "sign": Shaping(normalize="sign"),
 }
 SIDE = st.integers(1, 60)
 
@@ -93,14 +104,18 @@ def test_coarse_turns_down_what_lies_below_all_bands() -> None:
     assert lowest(0.0) < lowest(0.4) < lowest(1.0)
 
 
-@pytest.mark.parametrize("shaping", SHAPINGS.values(), ids=SHAPINGS)
+ALL = SHAPINGS | OTHERS
+
+
+@pytest.mark.parametrize("shaping", ALL.values(), ids=ALL)
 @given(h=SIDE, w=SIDE, height=st.integers(1, 70))
+@settings(max_examples=12)
 def test_strips_make_what_the_whole_makes(shaping: Shaping, h: int, w: int, height: int) -> None:
     g = raw(h, w)
-    over = strips((h, w), height, shaping.reach)
+    over = shaping.strips((h, w), height)
     made = list(stripwise(lambda rows: shaping.walk(rows.of(g), rows), over))
     assert [rows for rows, _ in made] == over
-    torch.testing.assert_close(torch.cat([each for _, each in made], 2), shaping(g), rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(torch.cat([each for _, each in made], 2), shaping(g), rtol=1e-8, atol=1e-8)
 
 
 def test_a_strip_needs_no_more_than_its_reach_and_not_much_less() -> None:
@@ -128,8 +143,63 @@ def test_a_strip_needs_no_more_than_its_reach_and_not_much_less() -> None:
 def test_a_step_can_go_strip_by_strip_with_its_momentum() -> None:
     rule = Ascent(0.02, SHAPINGS["all"], 0.4)
     g, before = raw(90, 40), Shaping()(raw(90, 40, seed=1))
-    moved, whole = rule.step(Pixels(noise(1, 3, 90, 40, dtype=torch.float64)), g, before)
-    over = strips((90, 40), 32, rule.shaping.reach)
+    moved, whole = rule.step(Pixels(noise(1, 3, 90, 40, dtype=torch.float64)), g, Taken(1, before))
+    over = rule.shaping.strips((90, 40), 32)
     made = stripwise(lambda rows: rule.walk(rows.of(g), rows.of(before), rows), over)
-    torch.testing.assert_close(torch.cat([each for _, each in made], 2), whole, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(torch.cat([each for _, each in made], 2), whole.direction, rtol=1e-9, atol=1e-9)
     assert float((moved.image() - 0.5).abs().max()) < 0.5
+
+
+@pytest.mark.parametrize("blur", ["box", "gaussian", "growing", "cascade"])
+@pytest.mark.parametrize("border", ["reflect", "constant", "replicate", "circular"])
+@pytest.mark.parametrize("width", [0, 9])
+def test_blurs_agree_with_their_twin(blur: str, border: str, width: int) -> None:
+    g, sigmas = raw(12, 17), [0.5, 1.1] if blur == "gaussian" else [0.5]
+    weights = [3.0, 2.0] if blur == "gaussian" and width else []
+    made = Smoothing(blur, tuple(sigmas), tuple(weights), width, border)  # type: ignore[arg-type]
+    for step in (1, 3):
+        twin = twins_shaping.smoothed(g[0].numpy(), blur, sigmas, weights, width, border, step, 3)
+        np.testing.assert_allclose(made(g, step / 3)[0].numpy(), twin, atol=1e-12)
+
+
+def test_a_growing_blur_has_the_numbers_of_its_system() -> None:
+    grown = [Smoothing("growing").widths(i / 10)[0] for i in range(1, 11)]
+    np.testing.assert_allclose(grown, [4 * i / 10 + 0.5 for i in range(1, 11)])
+    np.testing.assert_allclose(Smoothing("cascade").widths(0.5), [0.75, 1.5, 3.0])
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 22), (31, 5), (1, 9), (1, 1)])
+@pytest.mark.parametrize("levels", [1, 4])
+def test_the_decimated_pyramid_is_that_of_tensorflow(size: tuple[int, int], levels: int) -> None:
+    g = raw(*size)
+    made = Shaping(bands=levels, pyramid="decimated", normalize="none")(g)[0].numpy()
+    np.testing.assert_allclose(made, twins_shaping.lap_normalized(g[0].numpy(), levels), atol=1e-9)
+
+
+@pytest.mark.parametrize("norm", ["mean", "std", "standard", "l2", "max", "sign", "none"])
+def test_norms_agree_with_their_twin(norm: str) -> None:
+    g = torch.cat([raw(13, 10), 40 * raw(13, 10, seed=1)])
+    made = Shaping(normalize=norm)(g)  # type: ignore[arg-type]
+    for at in range(2):
+        np.testing.assert_allclose(made[at].numpy(), twins_shaping.normalized(g[at].numpy(), norm), rtol=1e-9)
+
+
+@pytest.mark.parametrize("norm", ["std", "standard", "l2", "max", "sign", "none"])
+def test_no_gradient_gives_no_direction_whatever_the_norm(norm: str) -> None:
+    none = torch.zeros(1, 3, 20, 30)
+    assert torch.equal(Shaping(normalize=norm)(none), none)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("norm", ["std", "standard"])
+def test_rounding_is_not_raised_where_all_is_alike(norm: str) -> None:
+    made = Shaping(normalize=norm)(torch.full((1, 3, 20, 30), 0.1))  # type: ignore[arg-type]
+    assert float(made.abs().max()) <= 1001
+
+
+def test_momentum_keeps_the_strength_that_another_norm_gave() -> None:
+    rule = Ascent(1.0, Shaping(normalize="l2"), 0.5)
+    before = Shaping(normalize="l2")(raw(20, 20, seed=1))
+    alone, g = Shaping(normalize="l2")(raw(20, 20)), raw(20, 20)
+    made = rule.directed(g, Taken(1, before)).direction
+    assert float(made.abs().mean()) == pytest.approx(float(alone.abs().mean()))
+    assert not torch.allclose(made, alone)

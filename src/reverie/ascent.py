@@ -13,7 +13,7 @@ from reverie.network import Network
 from reverie.objective import Objective, Sight
 from reverie.ops import EPSILON, mean_abs
 from reverie.param import Param
-from reverie.shaping import Rows, Shaping, Walk, equalized, walked
+from reverie.shaping import Rows, Shaping, Walk, blended, walked
 from reverie.transform import Transform
 
 Look = Callable[[Network, Objective, Tensor, torch.Generator | None], tuple[Tensor, Tensor]]
@@ -95,28 +95,47 @@ class Rule(Protocol):
         """``param`` one step uphill, and what the next step of the octave must know; None at first."""
 
 
+@dataclass(frozen=True, eq=False)
+class Taken:
+    """How many steps of the octave have been taken, and the direction of the last one, like the gradient."""
+
+    steps: int
+    direction: Tensor | None
+
+
 @dataclass(frozen=True)
 class Ascent:
-    """Normalized ascent (DeepDream, Mordvintsev 2015): ``step_size`` is the mean change in image range."""
+    """Normalized ascent (DeepDream, Mordvintsev 2015): ``step_size`` is the mean change in image range.
+
+    ``steps`` is how many the octave has, for what changes while they are taken.
+    """
 
     step_size: float
     shaping: Shaping = field(default_factory=Shaping)
     momentum: float = 0.0
+    steps: int = 1
 
-    def step(self, param: Param, gradient: Tensor, state: Tensor | None) -> tuple[Param, Tensor]:
-        direction = walked(self.walk(gradient, state, Rows.all(gradient)))
-        return param.moved(self.step_size * direction), direction
+    def step(self, param: Param, gradient: Tensor, state: Taken | None) -> tuple[Param, Taken]:
+        taken = self.directed(gradient, state)
+        assert taken.direction is not None
+        return param.moved(self.step_size * taken.direction), taken
 
-    def walk(self, gradient: Tensor, before: Tensor | None, rows: Rows) -> Walk:
-        """The direction [B, 3, h, W] of a step from the ``gradient`` of ``rows`` and the direction ``before``.
+    def directed(self, gradient: Tensor, state: Taken | None) -> Taken:
+        """The direction of the next step."""
+        done = state.steps if state else 0
+        walk = self.walk(gradient, state.direction if state else None, Rows.all(gradient), done)
+        return Taken(done + 1, walked(walk))
 
-        ``momentum`` is the share, 0..1, of the one before: what the steps agree on grows, what only one of
-        them wants fades (heavy ball, Polyak 1964).
+    def walk(self, gradient: Tensor, before: Tensor | None, rows: Rows, done: int = 0) -> Walk:
+        """The direction [B, 3, h, W] of a step from the ``gradient`` of ``rows``, after ``done`` steps.
+
+        ``momentum`` is the share, 0..1, of the direction ``before`` (of the rows that are inside): what the steps
+        agree on grows, what only one of them wants fades (heavy ball, Polyak 1964).
         """
-        direction = yield from self.shaping.walk(gradient, rows)
+        direction = yield from self.shaping.walk(gradient, rows, (done + 1) / self.steps)
         if before is None or not self.momentum:
             return direction
-        return (yield from equalized(direction.lerp(before, self.momentum), rows))
+        return (yield from blended(direction, before, self.momentum, rows.inside(), self.shaping.normalize))
 
 
 @dataclass(frozen=True, eq=False)

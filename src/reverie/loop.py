@@ -12,7 +12,7 @@ from torch import Tensor
 from reverie.ascent import gradient
 from reverie.objective import Sight
 from reverie.octave import start
-from reverie.ops import resize
+from reverie.ops import recolored, resize
 from reverie.param import Param, Pixels
 from reverie.plan import Octave, Plan
 
@@ -24,7 +24,8 @@ class Frame:
     ``image`` [B, 3, h, w] in 0..1 is live, at the size of its octave: copy it to keep it. ``score``
     [B] is the objective before the step, a tensor so that nobody waits for a device unasked.
     ``octave`` and ``step`` count from 0 within ``octaves`` and ``steps``; ``index`` counts all
-    frames, of which there are ``total``.
+    frames, of which there are ``total``; it leaps over those of an octave that ends early, whose last frame
+    shows what its score was.
     """
 
     image: Tensor
@@ -62,21 +63,31 @@ def render(plan: Plan, source: Tensor, detail: Tensor | None = None) -> Iterator
         begun = start(plan.detail, ground, added, dreamt)
         if octave.mask is not None:
             begun = torch.where(octave.mask > 0, begun, base)
-        for param, score, step in _octave(plan, octave, at, octave.param(begun), base):
+        end = index + octave.steps
+        for param, score, step, ended in _octave(plan, octave, at, octave.param(begun), base):
             dreamt = param.image()
             if octave.mask is not None and not isinstance(param, Pixels):  # pixels are held back by their rule
                 dreamt = torch.where(octave.mask > 0, base.lerp(dreamt, octave.mask), base)
-            done = index + 1 == plan.total
-            shown = dreamt.lerp(base, plan.blend) if done and plan.blend else dreamt
+            index = end - 1 if ended else index
+            shown = _shown(plan, dreamt, base, source, done=index + 1 == plan.total)
             yield Frame(shown, score, at, len(plan.octaves), step, octave.steps, index, plan.total)
             index += 1
         assert dreamt is not None
         added = dreamt - (begun if plan.detail == "carry" else ground)
 
 
+def _shown(plan: Plan, dreamt: Tensor, base: Tensor, source: Tensor, done: bool) -> Tensor:
+    """What a frame shows: the dream in the source's colors where that was asked for, the last one brought to size."""
+    if done and tuple(dreamt.shape[-2:]) != plan.size:
+        dreamt, base = (resize(each, plan.size).clamp(0, 1) for each in (dreamt, source))
+    if plan.color != "dream":
+        dreamt = recolored(dreamt, base, plan.color)
+    return dreamt.lerp(base, plan.blend) if done and plan.blend else dreamt
+
+
 def _octave(
     plan: Plan, octave: Octave, at: int, param: Param, base: Tensor
-) -> Iterator[tuple[Param, Tensor, int]]:
+) -> Iterator[tuple[Param, Tensor, int, bool]]:
     # Seeded by octave, so that pictures of different sizes draw alike in the octaves they share.
     generator = torch.Generator().manual_seed((plan.seed * 1_000_003 + at) % 2**63)
     sight = Sight(param.image(), base, lambda image: octave.still(image, generator), plan.capture)
@@ -94,5 +105,8 @@ def _octave(
             score, raw = score + also, raw + another
         if octave.views > 1:
             score, raw = score / octave.views, raw / octave.views
+        if octave.max_gain is not None and score.min() > octave.max_gain:
+            yield param, score, step, True
+            return
         param, state = octave.rule.step(param, raw, state)
-        yield param, score, step
+        yield param, score, step, step + 1 == octave.steps

@@ -134,6 +134,52 @@ class Objective:
         return self * -1.0
 
 
+def inside(objective: Objective, cells: int) -> Objective:
+    """The objective without the outer ``cells`` of each map, where padding makes a network see borders.
+
+    TheMagicShop's DeepDream cuts 2. The middle of a small map stays. Raises :class:`UsageError` for a term that has no
+    score for each place and compares what it sees.
+    """
+    return Objective(tuple(_inside(term, cells) for term in objective.terms)) if cells else objective
+
+
+def _inside(term: Term, cells: int) -> Term:
+    places, measure, follow = term.places, term.measure, term.follow
+    if term.layers <= {"image"}:
+        return term
+    if places is None and (measure or follow):
+        raise UsageError(f"{term.name} has no score for each place of the picture, so it takes no inset.")
+
+    def held(activations: Activations) -> Tensor:
+        assert places is not None
+        scores = places(activations)
+        if scores.ndim != 3:
+            return scores
+        # Zeros rather than a smaller map, so that a mask still lies where it lay.
+        kept = torch.zeros_like(scores[:1])
+        _cut(kept, cells).fill_(1.0)
+        return scores * (kept / kept.mean())
+
+    def of_the_inner(activations: Activations) -> Tensor:
+        return term.score({name: _cut(a, cells) for name, a in activations.items()})
+
+    return replace(
+        term,
+        places=held if places else None,
+        score=(lambda activations: _mean(held(activations))) if places else of_the_inner,
+        additive=False,
+        measure=measure and (lambda sight: _inside(measure(sight), cells)),
+        follow=follow and (lambda sight: _inside(follow(sight), cells)),
+    )
+
+
+def _cut(x: Tensor, cells: int) -> Tensor:
+    for axis in range(x.ndim - 2, x.ndim) if x.ndim > 2 else ():
+        off = min(cells, (x.shape[axis] - 1) // 2)
+        x = x.narrow(axis, off, x.shape[axis] - 2 * off)
+    return x
+
+
 def _like(fitted: Term, term: Term) -> Term:
     """``fitted`` in the stead of ``term``, which can be fitted again."""
     return replace(

@@ -11,13 +11,15 @@ from reverie.ops import Size, resize
 LEAST = 24  # pixels: below this short side an octave holds no form that a network could see
 
 
-def sizes(final: Size, octaves: int | Literal["auto"], scale: float, smallest: int) -> list[Size]:
-    """(height, width) of every octave, coarse first, the last one ``final``.
+def sizes(
+    final: Size, octaves: int | Literal["auto"], scale: float, smallest: int, above: int = 0
+) -> list[Size]:
+    """(height, width) of every octave, coarse first, the last one ``final``, or ``above`` octaves beyond it.
 
     A number is the classic way, anchored at the fine end: final / scale, final / scale^2, ... as
     far as the picture holds them. ``auto`` is anchored at the coarse end: ``smallest`` (short
     side), smallest * scale, ... up to the final size, so pictures of any size share their coarse
-    octaves, and a small one predicts a large one.
+    octaves, and a small one predicts a large one. Those above count among a number, and come on top of ``auto``.
     """
     short = min(final)
     if octaves == "auto":
@@ -27,11 +29,16 @@ def sizes(final: Size, octaves: int | Literal["auto"], scale: float, smallest: i
             side *= scale
         factors = [side / short for side in sides]
     else:
-        factors = [scale**-k for k in range(octaves - 1, 0, -1)]
+        above = min(above, octaves - 1)
+        factors = [scale**-k for k in range(octaves - 1 - above, 0, -1)]
         factors = [factor for factor in factors if short * factor >= min(LEAST, short)]
-    found = [(max(1, round(final[0] * f)), max(1, round(final[1] * f))) for f in factors]
-    distinct = [size for at, size in enumerate(found) if size != final and size not in found[:at]]
-    return [*distinct, final]
+    found = [_scaled(final, factor) for factor in factors]
+    below = [size for at, size in enumerate(found) if size != final and size not in found[:at]]
+    return [*below, final, *(_scaled(final, scale**k) for k in range(1, above + 1))]
+
+
+def _scaled(size: Size, factor: float) -> Size:
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
 def start(

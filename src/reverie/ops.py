@@ -7,12 +7,14 @@ An image is a float tensor [B, C, H, W]; one as it stands in a file may have the
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 Size = tuple[int, int]  # (height, width) in pixels
+Border = Literal["reflect", "constant", "replicate", "circular"]
 
 EPSILON = 1e-12
 _BAND = 1 << 20  # pixels of an integer picture that become floats at a time
@@ -84,6 +86,19 @@ def local_rms(x: Tensor, reach: int, size: Size | None = None) -> Tensor:
     return energy.clamp_min(0).sqrt()
 
 
+def recolored(image: Tensor, source: Tensor, color: Literal["source", "locked"]) -> Tensor:
+    """``image`` [B, 3, H, W] in 0..1 with the chroma of the ``source`` (its own is the luma, Rec. 601), or with the
+    source's mean and standard deviation in every channel (``locked``)."""
+    if color == "source":
+        luma = image.new_tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
+        return (source + ((image - source) * luma).sum(1, keepdim=True)).clamp(0, 1)
+    (mean, other), (deviation, wanted) = (
+        [each.mean((-2, -1), keepdim=True) for each in (image, source)],
+        [each.std((-2, -1), correction=0, keepdim=True) for each in (image, source)],
+    )
+    return ((image - mean) * (wanted / deviation.clamp_min(1e-6)) + other).clamp(0, 1)
+
+
 def mirrored(image: Tensor, top: int, bottom: int, left: int, right: int) -> Tensor:
     """Reflect-pad by any number of pixels, also by more than the picture is large."""
     h, w = image.shape[-2:]
@@ -92,6 +107,17 @@ def mirrored(image: Tensor, top: int, bottom: int, left: int, right: int) -> Ten
     rows = _reflection(-top, h + bottom, h).to(image.device)
     columns = _reflection(-left, w + right, w).to(image.device)
     return image.index_select(-2, rows).index_select(-1, columns)
+
+
+def bordered(image: Tensor, top: int, bottom: int, left: int, right: int, border: Border) -> Tensor:
+    """``image`` continued by any number of pixels: mirrored, with zeros, with its last pixel, or wrapped around."""
+    if border == "reflect":
+        return mirrored(image, top, bottom, left, right)
+    if border != "circular":
+        return F.pad(image, (left, right, top, bottom), mode=border)
+    h, w = image.shape[-2:]
+    rows, columns = torch.arange(-top, h + bottom) % h, torch.arange(-left, w + right) % w
+    return image.index_select(-2, rows.to(image.device)).index_select(-1, columns.to(image.device))
 
 
 def _reflection(start: int, stop: int, length: int) -> Tensor:
@@ -135,6 +161,52 @@ def split(image: Tensor, levels: int) -> list[Tensor]:
         bands.append(image - low)
         image = low
     return [*bands, image]
+
+
+def pyramid(image: Tensor, levels: int, size: Size) -> list[Tensor]:
+    """``levels`` bands, finest first, each at half the size of the one before, then the rest at half of the last.
+
+    The Laplacian pyramid of TensorFlow's DeepDream (Mordvintsev 2016; Burt & Adelson 1983): filter 1 4 6 4 1 each
+    way, every second pixel kept, zeros beyond the border. ``size`` is the whole picture's where ``image`` is a
+    strip of it that begins at a multiple of 2^levels rows: which pixels are kept depends on its parity.
+    """
+    bands = []
+    for _ in range(levels):
+        low = _halved(image, size)
+        bands.append(image - _doubled(low, image, size))
+        image, size = low, (-(-size[0] // 2), -(-size[1] // 2))
+    return [*bands, image]
+
+
+def collapsed(bands: list[Tensor], size: Size) -> Tensor:
+    """The image [B, C, H, W] whose :func:`pyramid` the ``bands`` are."""
+    *fine, image = bands
+    sizes = [(-(-size[0] >> level), -(-size[1] >> level)) for level in range(len(fine))]
+    for band, whole in zip(fine[::-1], sizes[::-1], strict=True):
+        image = band + _doubled(image, band, whole)
+    return image
+
+
+def _taps(like: Tensor, total: float) -> tuple[Tensor, Tensor]:
+    taps = like.new_tensor([1, 4, 6, 4, 1]) * (total / 16)
+    return taps.view(1, 1, 5, 1), taps.view(1, 1, 1, 5)
+
+
+def _halved(image: Tensor, size: Size) -> Tensor:
+    # A convolution "SAME" begins one pixel outside an even side and two outside an odd one.
+    (down, across), (h, w) = _taps(image, 1.0), image.shape[-2:]
+    top, left = (1 + side % 2 for side in size)
+    wide = F.pad(image, (left, 3 + w % 2 - left, top, 3 + h % 2 - top))
+    rows = F.conv2d(wide.flatten(0, 1)[:, None], down, stride=(2, 1))
+    return F.conv2d(rows, across, stride=(1, 2)).view(*image.shape[:2], -(-h // 2), -(-w // 2))
+
+
+def _doubled(low: Tensor, like: Tensor, size: Size) -> Tensor:
+    (down, across), (h, w) = _taps(low, 2.0), like.shape[-2:]
+    top, left = (1 + side % 2 for side in size)
+    rows = F.conv_transpose2d(low.flatten(0, 1)[:, None], down, stride=(2, 1))
+    wide = F.conv_transpose2d(rows, across, stride=(1, 2))
+    return wide[..., top : top + h, left : left + w].reshape(like.shape)
 
 
 def cloud(size: Size, generator: torch.Generator, detail: int = 192) -> Tensor:

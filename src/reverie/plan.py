@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from reverie import schedule
 from reverie.ascent import Look, Rule, Within, image_gradient
 from reverie.errors import UsageError
 from reverie.network import Activations, Network
@@ -18,11 +19,12 @@ from reverie.ops import Size
 from reverie.optimize import optimized, resolve_precision
 from reverie.param import Param, Pixels
 from reverie.recipe import Precision, Recipe
-from reverie.shaping import Shaping
 from reverie.targets import NOTHING, Assets, guidance, resolve
 from reverie.tile import Tiles
 from reverie.transform import Transform
-from reverie.viewing import crops, param, rule, views
+from reverie.viewing import crops, pace, param, rule, views
+
+MAX_PIXELS = 300_000_000  # of an octave above the picture's own size
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +35,7 @@ class Octave:
     nothing drawn. ``crops``, where there are any, are seen in its stead, one a step. ``param`` makes what the ascent
     changes; ``views`` looks are taken in each step; in the first ``redirect`` steps silent ReLUs let gradient through.
     ``mask`` [1, 1, h, w] in 0..1 says where the picture may change at all.
+    It ends early when the score is above ``max_gain``.
     """
 
     size: Size
@@ -46,13 +49,15 @@ class Octave:
     views: int = 1
     redirect: int = 0
     mask: Tensor | None = None
+    max_gain: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Everything :func:`reverie.render` needs but the source."""
+    """Everything :func:`reverie.render` needs but the source; ``size`` is (height, width) of the picture."""
 
     network: Network
+    size: Size
     octaves: tuple[Octave, ...]
     detail: Literal["reinject", "lost", "carry"]
     blend: float
@@ -60,6 +65,7 @@ class Plan:
     seed: int
     device: torch.device
     precision: Precision
+    color: Literal["dream", "source", "locked"] = "dream"
     look: Look = image_gradient
     notes: tuple[str, ...] = field(default=())
     assets: Assets = NOTHING
@@ -76,13 +82,8 @@ class Plan:
             return self.network.capture(image, layers)
 
     @property
-    def size(self) -> Size:
-        """(height, width) of the picture."""
-        return self.octaves[-1].size
-
-    @property
     def total(self) -> int:
-        """Steps in all octaves together: the number of frames."""
+        """Steps in all octaves together: the number of frames, where no octave ends early."""
         return sum(octave.steps for octave in self.octaves)
 
 
@@ -105,8 +106,12 @@ def prepare(
     octaves, notes = _octaves(ready, recipe, size, assets, place), []
     if recipe.octaves != "auto" and len(octaves) < recipe.octaves:
         notes.append(f"A picture of {size[1]}x{size[0]} holds {len(octaves)} octaves, not {recipe.octaves}.")
+    idle = len(schedule.objectives(recipe.objective)) - len(octaves)
+    if idle > 0:
+        notes.append(f"Of {idle + len(octaves)} objectives the last {idle} have no octave.")
     return Plan(
         network=ready,
+        size=size,
         octaves=octaves,
         detail=recipe.detail,
         blend=recipe.blend,
@@ -114,6 +119,7 @@ def prepare(
         seed=recipe.seed,
         device=place,
         precision=number_format,
+        color=recipe.color,
         notes=tuple(notes),
         assets=assets,
     )
@@ -128,22 +134,34 @@ def revised(plan: Plan, recipe: Recipe) -> Plan:
         blend=recipe.blend,
         balance=recipe.balance == "terms",
         seed=recipe.seed,
+        color=recipe.color,
     )
 
 
 def _octaves(
     network: Network, recipe: Recipe, size: Size, assets: Assets, device: torch.device
 ) -> tuple[Octave, ...]:
-    steps = sizes(size, recipe.octaves, recipe.octave_scale, recipe.smallest)
-    objective = _objective(network, recipe, assets)
-    return tuple(_octave(network, recipe, objective, assets, device, at, each) for at, each in enumerate(steps))
+    steps = sizes(size, recipe.octaves, recipe.octave_scale, recipe.smallest, recipe.above)
+    if recipe.above and steps[-1][0] * steps[-1][1] > MAX_PIXELS:
+        raise UsageError(
+            f"--above {recipe.above} at --octave-scale {recipe.octave_scale:g} asks for an octave of "
+            f"{steps[-1][1]}x{steps[-1][0]} pixels; lower one of them."
+        )
+    wanted = _objectives(network, recipe, assets)
+    return tuple(
+        _octave(network, recipe, wanted[min(at, len(wanted) - 1)], assets, device, at, len(steps), each)
+        for at, each in enumerate(steps)
+    )
 
 
-def _objective(network: Network, recipe: Recipe, assets: Assets) -> Objective:
-    """What the recipe dreams: its guides and its text; the network's own text where it has neither."""
+def _objectives(network: Network, recipe: Recipe, assets: Assets) -> list[Objective]:
+    """What the octaves dream, coarse first: guides and a text; the network's own text where there is neither."""
     terms = guidance(network, recipe, assets)
     text = recipe.objective or ("" if terms else network.objective)
-    return Objective(terms + (resolve(network, text, recipe.focus, assets).terms if text else ()))
+    if not text:
+        return [Objective(terms)]
+    texts = [resolve(network, each, recipe.focus, assets, recipe.inset) for each in schedule.objectives(text)]
+    return [Objective(terms + each.terms) for each in texts]
 
 
 def _octave(
@@ -153,26 +171,26 @@ def _octave(
     assets: Assets,
     device: torch.device,
     at: int,
+    octaves: int,
     size: Size,
 ) -> Octave:
     seen, still = views(recipe, network, size)
-    # Large forms belong to the first octave: later ones leave them alone, so a small picture tells
-    # what a large one of the same source will be.
-    shaping = Shaping(recipe.bands, recipe.fine, recipe.spread, recipe.gray, recipe.coarse if at else 1.0)
-    each = rule(recipe, at, shaping)
+    steps, step_size = pace(recipe, at, octaves)
+    each = rule(recipe, at, steps, step_size)
     mask = fitted_mask(assets.mask(recipe.mask), size).to(device) if recipe.mask else None
     return Octave(
         size=size,
-        steps=recipe.steps,
+        steps=steps,
         objective=objective,
         transform=seen,
         still=still,
         rule=each if mask is None else Within(each, mask),
         param=param(recipe),
-        crops=crops(recipe, network),
+        crops=crops(recipe, network, steps),
         views=recipe.views,
         redirect=0 if at else recipe.redirect,
         mask=mask,
+        max_gain=recipe.max_gain,
     )
 
 

@@ -13,43 +13,13 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from reverie import expression
+from reverie import expression, schedule, written
 from reverie.errors import InputError, UnknownName, UsageError
 
 T = TypeVar("T", bound=BaseModel)
 
 Precision = Literal["fp32", "bf16", "fp16"]
 """Number format of a network: fp32 is the reference."""
-
-
-def _octaves(value: object) -> object:
-    text = str(value).strip().lower()
-    if text == "auto":
-        return text
-    if not text.isdecimal() or len(text) > 2 or not 1 <= int(text) <= 64:
-        raise ValueError(f"must be 'auto' or a whole number from 1 to 64, not {value!r}")
-    return int(text)
-
-
-def _size(value: object) -> object:
-    """'800' is a long side; '800x600' (width x height) a shape; kept as text in that form."""
-    text = str(value).strip().lower()
-    parts = text.split("x")
-    if len(parts) > 2 or not all(
-        part.isdecimal() and len(part) <= 6 and 1 <= int(part) <= 100_000 for part in parts
-    ):
-        raise ValueError(f"must be a long side like 1024 or WIDTHxHEIGHT like 1920x1080, not {value!r}")
-    return "x".join(str(int(part)) for part in parts)
-
-
-def _guides(value: object) -> object:
-    """One guide or several, each of which can be read."""
-    texts = (value,) if isinstance(value, str) else value
-    if not isinstance(texts, list | tuple) or not all(isinstance(each, str) for each in texts):
-        raise ValueError(f"must be the text of a guide, or a list of them, not {value!r}")
-    for each in texts:
-        expression.guide(each)
-    return tuple(texts)
 
 
 class _Settings(BaseModel):
@@ -62,12 +32,13 @@ class Recipe(_Settings):
     network: str = Field(
         "motif", description="Network that dreams; 'reverie networks' lists them, and how others are written."
     )
-    objective: str = Field(
+    objective: Annotated[str, BeforeValidator(written.objective)] = Field(
         "",
         description="What to dream: layers, channels, classes, with weights and signs, as in "
-        "'0.7*owl + 0.3*stage3'; by default what suits the network.",
+        "'0.7*owl + 0.3*stage3'; one for each octave, coarse first, as in 'owl; stage2'; by default what suits "
+        "the network.",
     )
-    guide: Annotated[tuple[str, ...], BeforeValidator(_guides)] = Field(
+    guide: Annotated[tuple[str, ...], BeforeValidator(written.guides)] = Field(
         (),
         description="A picture whose forms are dreamt, or a folder of them, as FILE[@LAYER][*WEIGHT][|MASK]; may be "
         "repeated. Without --objective nothing else is dreamt.",
@@ -82,7 +53,7 @@ class Recipe(_Settings):
         min_length=1,
         description="A picture that says where to dream, and how strongly: white all, gray some, black nothing.",
     )
-    octaves: Annotated[Literal["auto"] | int, BeforeValidator(_octaves)] = Field(
+    octaves: Annotated[Literal["auto"] | int, BeforeValidator(written.octaves)] = Field(
         "auto",
         description="Number of sizes, coarse to fine, 1 to 64; 'auto' goes from --smallest up to the picture.",
     )
@@ -92,9 +63,33 @@ class Recipe(_Settings):
     smallest: int = Field(
         120, ge=16, le=4096, description="Short side of the coarsest octave of 'auto', in pixels, 16 to 4096."
     )
-    steps: int = Field(16, ge=1, le=10_000, description="Steps of ascent per octave, 1 to 10000.")
-    step_size: float = Field(
-        0.01, gt=0, le=1, description="Mean change per step in image range, above 0, at most 1."
+    above: int = Field(
+        0,
+        ge=0,
+        le=8,
+        description="How many octaves of a number lie above the picture's own size, or are added to 'auto', "
+        "0 to 8; the result is brought back to size.",
+    )
+    steps: Annotated[int | tuple[int, ...], BeforeValidator(written.steps)] = Field(
+        16, description="Steps of ascent per octave, 1 to 10000, or one number an octave, coarse first: 20,10,5."
+    )
+    step_size: Annotated[float | tuple[float, ...], BeforeValidator(written.step_size)] = Field(
+        0.01,
+        description="Mean change per step in image range, above 0, at most 1000 (change of what --normalize makes 1); "
+        "or one number an octave, coarse first, which step decay leaves alone.",
+    )
+    schedule: Literal["even", "adaptive"] = Field(
+        "even",
+        description="'adaptive': more and smaller steps the coarser the octave, max(n, n log2 k) at 1.2^-(k-1), "
+        "k counted from the finest.",
+    )
+    max_gain: float | None = Field(
+        None, description="An octave ends early when the objective's score is above this; by default never."
+    )
+    optimizer: Annotated[str, BeforeValidator(written.optimizer)] = Field(
+        "ascent",
+        description="'ascent', the classic step, or any of torch's optimizers, its rate the step size, with "
+        "options: 'adam', 'sgd momentum=0.9 nesterov=true'.",
     )
     step_decay: float = Field(
         0.75,
@@ -119,7 +114,7 @@ class Recipe(_Settings):
         "back with only the last octave's dream carried up (carry).",
     )
     blend: float = Field(0.0, ge=0, le=1, description="Share of the original mixed into the result, 0 to 1.")
-    size: Annotated[str, BeforeValidator(_size)] | None = Field(
+    size: Annotated[str, BeforeValidator(written.size)] | None = Field(
         None,
         description="Long side in pixels, or WxH to crop to that shape; by default the source's own, at most 2048.",
     )
@@ -142,6 +137,44 @@ class Recipe(_Settings):
     )
     gray: float = Field(
         0.15, ge=0, le=1, description="Share of the gradient that changes light but not color, 0 to 1."
+    )
+    pyramid: Literal["undecimated", "decimated"] = Field(
+        "undecimated",
+        description="Bands that keep every pixel, or TensorFlow's Laplacian pyramid, each band half as large.",
+    )
+    normalize: Literal["mean", "std", "standard", "l2", "max", "sign", "none"] = Field(
+        "mean",
+        description="What of the gradient is made 1: mean |g|, standard deviation, the same after the mean is taken "
+        "away (standard), L2 norm, largest |g|, every |g| (sign); or none.",
+    )
+    smooth: Literal["none", "box", "gaussian", "growing", "cascade"] = Field(
+        "none",
+        description="Blur of the gradient: box, Gaussian, one that grows by 4 pixels within each octave, or a cascade "
+        "of three that grow by 1, 2 and 4.",
+    )
+    smooth_sigma: Annotated[tuple[float, ...], BeforeValidator(written.sigmas)] = Field(
+        (0.5,),
+        description="Its sigma in pixels, 0.05 to 32; several, as in 0.5,1,2, are blended (gaussian).",
+    )
+    smooth_weights: Annotated[tuple[float, ...], BeforeValidator(written.weights)] = Field(
+        (), description="How strongly the sigmas are blended, as in 3,2,1; by default alike."
+    )
+    smooth_kernel: Annotated[int, BeforeValidator(written.odd)] = Field(
+        0, description="Its width in pixels, odd, 3 to 255; 0 is as wide as the sigma needs, 3 for a box."
+    )
+    smooth_border: Literal["reflect", "constant", "replicate", "circular"] = Field(
+        "reflect", description="How the gradient goes on beyond the picture for the blur."
+    )
+    color: Literal["dream", "source", "locked"] = Field(
+        "dream",
+        description="Color of the result: as dreamt, the source's own (only light is dreamt), or with the "
+        "source's mean and contrast in each channel (locked).",
+    )
+    inset: int = Field(
+        0,
+        ge=0,
+        le=64,
+        description="Cells at each border of a layer that the objective does not look at, 0 to 64.",
     )
     focus: float = Field(
         0.0,
@@ -174,10 +207,6 @@ class Recipe(_Settings):
         "auto",
         description="The noise that a picture without a source starts at; 'auto' takes what suits --param: clouds for "
         "pixels, faint for fourier, natural (the spectrum of our renders) for maco.",
-    )
-    optimizer: Literal["ascent", "adam", "nadam", "sgd"] = Field(
-        "ascent",
-        description="How steps are taken: normalized ascent, or an optimizer with --step-size as its rate.",
     )
     cooldown: float = Field(
         0.0,
@@ -227,7 +256,8 @@ class Recipe(_Settings):
 
     def files(self) -> tuple[tuple[expression.Role, str], ...]:
         """Every picture beside the source that the recipe needs, as written, and what for: ``("guide", "a.jpg")``."""
-        targets = expression.parse(self.objective) if self.objective else ()
+        texts = schedule.objectives(self.objective) if self.objective else ()
+        targets = [target for text in texts for target in expression.parse(text)]
         named = expression.files(targets, map(expression.guide, self.guide))
         return tuple(dict.fromkeys((*named, *((("mask", self.mask),) if self.mask else ()))))
 

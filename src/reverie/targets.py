@@ -14,7 +14,7 @@ from reverie.errors import UnknownName, UsageError
 from reverie.expression import FUNCTIONS, Guide, Role, Target, parse
 from reverie.expression import guide as read_guide
 from reverie.network import Layer, Network
-from reverie.objective import Objective, Term, masked, whole
+from reverie.objective import Objective, Term, inside, masked, whole
 from reverie.ops import fitted, resize
 from reverie.penalty import PENALTIES
 from reverie.recipe import Recipe
@@ -75,9 +75,11 @@ def resolve(
     text: str,
     focus: float = 0.0,
     assets: Assets = NOTHING,
+    inset: int = 0,
 ) -> Objective:
     """The objective that ``text`` means for ``network``; :class:`UnknownName` for what it lacks.
 
+    Without the outer ``inset`` cells of the maps it looks at.
     With ``assets`` that have guides, ``network`` is the one that will dream: it looks at them here.
 
     >>> resolve(load("motif"), "0.7*owl + 0.3*stage3")       # doctest: +SKIP
@@ -86,7 +88,7 @@ def resolve(
     for target in parse(text):
         names = target.names()
         for name in names:
-            found = _Resolver(network, target, name, focus, assets).objective()
+            found = inside(_Resolver(network, target, name, focus, assets).objective(), inset)
             if target.mask:
                 found = masked(found, assets.mask(target.mask), target.mask)
             terms.extend((found * (target.weight / len(names))).terms)
@@ -95,7 +97,9 @@ def resolve(
 
 def guidance(network: Network, recipe: Recipe, assets: Assets = NOTHING) -> tuple[Term, ...]:
     """The terms of all guides of a recipe; none where it has none."""
-    found = (guided(network, read_guide(each), recipe.match, assets) for each in recipe.guide)
+    found = (
+        guided(network, read_guide(each), recipe.match, assets, recipe.inset) for each in recipe.guide
+    )
     return tuple(term for each in found for term in each.terms)
 
 
@@ -104,6 +108,7 @@ def guided(
     guide: Guide,
     match: guides.Match = "dot",
     assets: Assets = NOTHING,
+    inset: int = 0,
 ) -> Objective:
     """The objective of one guide: its pictures are looked at once, here, at a size of their own."""
     layers = guide_layers(network, guide.layer)
@@ -111,6 +116,7 @@ def guided(
     for layer in layers:
         vectors = assets.features(network, layer, guide.file)
         one = _honest(layer, guides.match(layer.name, vectors, match, f"{guide.file}@{layer.name}"))
+        one = inside(one, inset)
         found.append(masked(one, assets.mask(guide.mask), guide.mask) if guide.mask else one)
     return guide.weight / len(found) * sum(found[1:], found[0])
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from reverie import schedule
 from reverie.ascent import Ascent, Rule
 from reverie.errors import UsageError
 from reverie.network import Network
@@ -15,6 +16,7 @@ from reverie.optimizer import Optimizer
 from reverie.param import Fourier, Param, Phase, Pixels
 from reverie.recipe import Recipe
 from reverie.shaping import Shaping
+from reverie.smoothing import Smoothing
 from reverie.spectrum import faint, natural
 from reverie.transform import Transform, compose, crop, cut, grain, gray, jitter, pad, turn, wander
 
@@ -40,7 +42,7 @@ def param(recipe: Recipe) -> Callable[[Tensor], Param]:
     """What makes a param of the picture that an octave starts at."""
     if recipe.param == "pixels":
         return Pixels
-    if recipe.optimizer == "ascent":
+    if recipe.optimizer.lower() == "ascent":
         raise UsageError(
             f"--param {recipe.param} has no pixels to normalize a step over; add --optimizer adam, or take "
             "'reverie visualize', which does."
@@ -50,12 +52,47 @@ def param(recipe: Recipe) -> Callable[[Tensor], Param]:
     return lambda image: Fourier.of(image, recipe.decay, recipe.param == "fourier")
 
 
-def rule(recipe: Recipe, at: int, shaping: Shaping) -> Rule:
+def pace(recipe: Recipe, at: int, octaves: int) -> tuple[int, float]:
+    """Steps and step size of the octave of number ``at`` of so many."""
+    steps, step_size = schedule.at_octave(recipe.steps, at), schedule.at_octave(recipe.step_size, at)
+    if isinstance(recipe.step_size, float):
+        step_size *= recipe.step_decay**at
+    if recipe.schedule == "adaptive":
+        steps, factor = schedule.adaptive(steps, octaves - at)
+        step_size *= factor
+    return steps, step_size
+
+
+def rule(recipe: Recipe, at: int, steps: int, step_size: float) -> Rule:
     """How the octave of number ``at`` takes its steps."""
-    step_size = recipe.step_size * recipe.step_decay**at
-    if recipe.optimizer == "ascent":
-        return Ascent(step_size, shaping, recipe.momentum)
-    return Optimizer(recipe.optimizer, step_size, recipe.steps, recipe.cooldown)
+    name, options = schedule.optimizer(recipe.optimizer)
+    ascent = Ascent(step_size, shaping(recipe, at), recipe.momentum, steps)
+    if name.lower() != "ascent":
+        # A spectrum has neither bands nor neighbors; its gradient is taken as it is.
+        over = ascent if recipe.param == "pixels" else None
+        return Optimizer(name, step_size, steps, recipe.cooldown, tuple(options.items()), over)
+    if options:
+        raise UsageError("The classic ascent takes no options; --momentum and --step-size are its own.")
+    return ascent
+
+
+def shaping(recipe: Recipe, at: int) -> Shaping:
+    """What becomes of the gradient in the octave of number ``at``."""
+    if recipe.smooth_weights and len(recipe.smooth_weights) != len(recipe.smooth_sigma):
+        raise UsageError(
+            f"--smooth-weights must be as many as the sigmas, {len(recipe.smooth_sigma)}, "
+            f"not {len(recipe.smooth_weights)}."
+        )
+    smoothing = None
+    if recipe.smooth != "none":
+        weights = recipe.smooth_weights if recipe.smooth == "gaussian" else ()
+        kernel, border = recipe.smooth_kernel, recipe.smooth_border
+        smoothing = Smoothing(recipe.smooth, recipe.smooth_sigma, weights, kernel, border)
+    # Large forms belong to the first octave: later ones leave them alone, so a small picture tells
+    # what a large one of the same source will be.
+    coarse = recipe.coarse if at else 1.0
+    bands = (recipe.bands, recipe.fine, recipe.spread, recipe.gray, coarse)
+    return Shaping(*bands, recipe.pyramid, smoothing, recipe.normalize)
 
 
 def views(recipe: Recipe, network: Network, size: Size) -> tuple[Transform, Transform]:
@@ -74,11 +111,11 @@ def views(recipe: Recipe, network: Network, size: Size) -> tuple[Transform, Tran
     return compose(*first, whole, cut(recipe.resettle), grain(recipe.grain), pad(0, least, _MULTIPLE)), still
 
 
-def crops(recipe: Recipe, network: Network) -> tuple[Transform, ...]:
+def crops(recipe: Recipe, network: Network, steps: int) -> tuple[Transform, ...]:
     """One view a step where parts of the picture are seen, larger ones first; else none."""
     if recipe.crop == recipe.last_crop == 1:
         return ()
     side = max(recipe.crop_size, network.smallest)
-    last = max(1, recipe.steps - 1)
-    shares = [recipe.crop + (recipe.last_crop - recipe.crop) * step / last for step in range(recipe.steps)]
+    last = max(1, steps - 1)
+    shares = [recipe.crop + (recipe.last_crop - recipe.crop) * step / last for step in range(steps)]
     return tuple(compose(crop(share, side), grain(recipe.grain)) for share in shares)

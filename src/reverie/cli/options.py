@@ -33,7 +33,8 @@ def _plain(annotation: Any) -> Any:
 
 def _help(field: FieldInfo) -> str:
     text = field.description or ""
-    return text if field.default in (None, "", ()) else f"{text} [default: {field.default}]"
+    default = ",".join(map(str, field.default)) if isinstance(field.default, tuple) else field.default
+    return text if default in (None, "") else f"{text} [default: {default}]"
 
 
 def _options(name: str, model: type[BaseModel], group: Group, without: tuple[str, ...] = ()) -> Any:

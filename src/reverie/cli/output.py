@@ -125,9 +125,13 @@ def watching(source: str | None, plan: Plan, as_json: bool, quiet: bool) -> Iter
         task = progress.add_task(title, total=work, octave="-", step="-", score="-")
 
         def listen(frame: Frame) -> None:
+            before = sum(
+                each * octave.steps for each, octave in zip(pixels[: frame.octave], plan.octaves, strict=False)
+            )
+            in_octave = frame.index + 1 - sum(octave.steps for octave in plan.octaves[: frame.octave])
             progress.update(
                 task,
-                advance=pixels[frame.octave],
+                completed=before + pixels[frame.octave] * in_octave,
                 octave=f"{frame.octave + 1}/{frame.octaves}",
                 step=f"{frame.index + 1}/{frame.total}",
                 score=f"{frame.score.mean().item():.3g}",

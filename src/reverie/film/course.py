@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+from reverie import schedule
 from reverie.api import Job
 from reverie.expression import Target, parse
 from reverie.film.keyframes import called, curves
@@ -41,7 +42,7 @@ class Course:
         if isinstance(settings, Zoom):
             self._fade = Fraction(settings.fade)
             self._legs = [legs(each, Fraction(settings.fps)) for each in settings.through]
-        texts = tuple(each for each, _ in self._legs) or (text,)
+        texts = tuple(each for each, _ in self._legs) or schedule.objectives(text)
         self._curves = curves(settings, self._recipe, texts)
         self._names = {called(target) for each in texts for target in parse(each)}
         for each in texts:

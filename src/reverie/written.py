@@ -1,0 +1,75 @@
+"""From what people write for an option to its value, or a ValueError saying what it must be. Torch-free."""
+
+from __future__ import annotations
+
+from reverie import expression, schedule
+
+
+def octaves(value: object) -> object:
+    text = str(value).strip().lower()
+    if text == "auto":
+        return text
+    if not text.isdecimal() or len(text) > 2 or not 1 <= int(text) <= 64:
+        raise ValueError(f"must be 'auto' or a whole number from 1 to 64, not {value!r}")
+    return int(text)
+
+
+def size(value: object) -> object:
+    """'800' is a long side; '800x600' (width x height) a shape; kept as text in that form."""
+    text = str(value).strip().lower()
+    parts = text.split("x")
+    if len(parts) > 2 or not all(
+        part.isdecimal() and len(part) <= 6 and 1 <= int(part) <= 100_000 for part in parts
+    ):
+        raise ValueError(f"must be a long side like 1024 or WIDTHxHEIGHT like 1920x1080, not {value!r}")
+    return "x".join(str(int(part)) for part in parts)
+
+
+def steps(value: object) -> object:
+    what = "a whole number from 1 to 10000, or one an octave like 20,10,5"
+    found = schedule.values(value, int, 1, 10_000, what)
+    return found if len(found) > 1 else found[0]
+
+
+def step_size(value: object) -> object:
+    what = "a number above 0, at most 1000, or one an octave like 0.02,0.01"
+    found = schedule.values(value, float, 5e-324, 1000, what)
+    return found if len(found) > 1 else found[0]
+
+
+def objective(value: object) -> object:
+    """One text; a list, coarse first, is joined by semicolons."""
+    several = isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
+    return "; ".join(value) if several else value  # type: ignore[arg-type]
+
+
+def optimizer(value: object) -> object:
+    schedule.optimizer(str(value))
+    return str(value).strip()
+
+
+def sigmas(value: object) -> object:
+    return schedule.values(value, float, 0.05, 32, "numbers from 0.05 to 32 like 0.5,1")
+
+
+def weights(value: object) -> object:
+    if value in ("", "()", (), []):
+        return ()
+    return schedule.values(value, float, 1e-6, 1e6, "positive numbers like 1,0.5")
+
+
+def odd(value: object) -> object:
+    (found,) = schedule.values(value, int, 0, 255, "0 or an odd number from 3 to 255")
+    if found and (found % 2 == 0 or found < 3):
+        raise ValueError(f"must be 0 or an odd number from 3 to 255, not {value!r}")
+    return found
+
+
+def guides(value: object) -> object:
+    """One guide or several, each of which can be read."""
+    texts = (value,) if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or not all(isinstance(each, str) for each in texts):
+        raise ValueError(f"must be the text of a guide, or a list of them, not {value!r}")
+    for each in texts:
+        expression.guide(each)
+    return tuple(texts)

@@ -18,7 +18,7 @@ FLOORS = [
      "transform"],
     ["smoothing", "shaping", "ascent", "optimizer", "tile", "octave", "optimize"],
     ["targets", "viewing", "plan", "loop", "record"],
-    ["zoo", "atlas"],
+    ["budget", "zoo", "atlas"],
     ["shelf", "api"],
     ["film"],
     ["cli"],

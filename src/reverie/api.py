@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reverie import image, record, shelf, zoo
+from reverie import budget, image, record, shelf, zoo
 from reverie.errors import InputError, UsageError
 from reverie.image import Photo
 from reverie.loop import Frame, render
@@ -247,7 +247,8 @@ def replay(
     if given is None and "network" not in changes:
         zoo.consent(recipe.network, bool(options.get("trust")), str(path))
     weights = found.asset("weights")
-    values: dict[str, Any] = {name: getattr(found, name) for name in ("device", "precision", "threads", "depth")}
+    how = ("device", "precision", "threads", "depth", "tile", "tile_mode")
+    values: dict[str, Any] = {name: getattr(found, name) for name in how}
     if weights is not None and weights.path and options.get("weights") is None and same:
         values["weights"] = located(weights, path, None, "--weights")
     options = {**values, **{name: value for name, value in options.items() if value is not None}}
@@ -309,6 +310,7 @@ def _job(
     native = size if photo is None else (photo.pixels.shape[-2], photo.pixels.shape[-1])
     assets = beside.laid(native, size)
     plan = prepare(network, recipe, size, assets, device=options.device, precision=options.precision)
+    plan = budget.fitted(plan, options, recipe.count)
     made = Record(
         recipe=recipe,
         assets=(*_assets(photo, network, options), *beside.records()),
@@ -316,6 +318,7 @@ def _job(
         precision=plan.precision,
         threads=torch.get_num_threads(),
         depth=options.depth or 8,
+        **budget.tiling(plan),
         versions=record.versions(*zoo.libraries(recipe.network)),
     )
     alpha = None if photo is None or photo.alpha is None else cropped(photo.alpha, size)

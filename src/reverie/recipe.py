@@ -285,6 +285,19 @@ class Run(_Settings):
     threads: int | None = Field(
         None, ge=1, le=1024, description="CPU threads, 1 to 1024; by default all cores."
     )
+    tile: Annotated[Literal["auto", "none"] | int, BeforeValidator(written.tile)] = Field(
+        "auto",
+        description="Side in pixels of the tiles that a large picture is dreamt in; 'auto' takes tiles where it "
+        "would not fit into --memory, 'none' never.",
+    )
+    tile_mode: Literal["exact", "shifted"] = Field(
+        "exact",
+        description="'exact': the same dream as without tiles; 'shifted': tiles without margins, cut elsewhere at "
+        "every step, the way of TensorFlow's tutorial.",
+    )
+    memory: Annotated[Literal["auto"] | int, BeforeValidator(written.memory)] = Field(
+        "auto", description="Memory to stay within, as in 2GiB; 'auto' is most of what is free."
+    )
     weights: Path | None = Field(
         None,
         description="Weights file for the network (.safetensors, .pth, .pth.tar, .caffemodel), told by content; "

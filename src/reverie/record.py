@@ -38,6 +38,8 @@ class Record(BaseModel):
     precision: Precision
     threads: int
     depth: Literal[8, 16] = 8
+    tile: Literal["none"] | int = "none"  # side of the tiles in pixels
+    tile_mode: Literal["exact", "shifted"] = "exact"
     versions: dict[str, str]
     part: int = 0  # which picture of the batch, where the recipe's count is above 1
 

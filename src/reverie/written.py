@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from reverie import expression, schedule
 
 
@@ -73,3 +75,29 @@ def guides(value: object) -> object:
     for each in texts:
         expression.guide(each)
     return tuple(texts)
+
+
+def tile(value: object) -> object:
+    """A side in pixels, 'auto' or 'none'."""
+    text = str(value).strip().lower()
+    if text in ("auto", "none"):
+        return text
+    if not text.isdecimal() or not 16 <= int(text[:9]) <= 100_000:
+        raise ValueError(f"must be 'auto', 'none' or a side in pixels from 16 to 100000, not {value!r}")
+    return int(text)
+
+
+_UNITS = {"": 1, "b": 1} | {
+    prefix + unit: factor**power
+    for power, prefix in enumerate("kmgt", 1)
+    for unit, factor in (("", 1024), ("ib", 1024), ("b", 1000))
+}
+
+
+def memory(value: object) -> object:
+    """'2GiB' or '1.5 G' (of 1024), '800MB' (of 1000), or bytes; kept as bytes."""
+    text = str(value).strip().lower()
+    found = re.fullmatch(r"(\d{1,18}(?:\.\d{1,9})?)\s*([a-z]*)", text)
+    if text != "auto" and (found is None or found[2] not in _UNITS or float(found[1]) * _UNITS[found[2]] < 1):
+        raise ValueError(f"must be 'auto' or a size like 2GiB, 800MB or a number of bytes, not {value!r}")
+    return text if found is None else round(float(found[1]) * _UNITS[found[2]])

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from reverie import recipe as recipes
 from reverie.cli.options import RECIPE, RUN, RecipeOptions, RunOptions, given
-from reverie.cli.output import beside, free, line, numbered, say, targets, watching
+from reverie.cli.output import beside, costs, free, line, numbered, say, targets, watching
 from reverie.cli.weights import watching_weights
 from reverie.errors import InputError, UsageError
 from reverie.expression import Guide
@@ -53,6 +53,10 @@ Quiet = Annotated[
 Json = Annotated[
     bool, Parameter(group=RUN, name="--json", negative=(), help="One JSON line per frame on stdout.")
 ]
+DryRun = Annotated[
+    bool,
+    Parameter(group=RUN, negative=(), help="Say what it will cost (memory, tiles, time) and stop there."),
+]
 NoMetadata = Annotated[
     bool,
     Parameter(
@@ -81,6 +85,7 @@ def dream(
     quiet: Quiet = False,
     json: Json = False,
     no_metadata: NoMetadata = False,
+    dry_run: DryRun = False,
 ) -> int:
     """Dream pictures: put what the network sees into them."""
     values, run = given(recipe_options), given(run_options)
@@ -99,7 +104,7 @@ def dream(
     code, written = 0, set[Path]()
     for source, target in zip(found, targets(found, out), strict=True):
         try:
-            dreamt(source, target, wanted, run, written, preview, overwrite, quiet, json, no_metadata)
+            dreamt(source, target, wanted, run, written, preview, overwrite, quiet, json, no_metadata, dry_run)
         except InputError as error:
             if len(found) == 1:
                 raise
@@ -139,6 +144,7 @@ def dreamt(
     quiet: bool,
     json: bool,
     no_metadata: bool,
+    dry_run: bool = False,
 ) -> None:
     """One dream, or batch of dreams, into ``target``, or its default name in that folder; adds what it wrote."""
     from reverie import api, image
@@ -156,6 +162,9 @@ def dreamt(
         # --overwrite is about what was there before, not about a namesake in the same run.
         target = name if overwrite and name not in written else free(name, count)
         image.check_writable(numbered(target, count)[0], overwrite, depth=depth)
+    if dry_run:
+        costs(job, source, target, json)
+        return
     written.add(target)
     _run(job, source, numbered(target, count), overwrite, quiet, json, no_metadata)
 

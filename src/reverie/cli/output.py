@@ -18,6 +18,7 @@ from rich.table import Table
 from reverie.errors import OutputError
 
 if TYPE_CHECKING:
+    from reverie.api import Job
     from reverie.loop import Frame
     from reverie.plan import Plan
 
@@ -138,6 +139,30 @@ def watching(source: str | None, plan: Plan, as_json: bool, quiet: bool) -> Iter
             )
 
         yield listen
+
+
+def costs(job: Job, source: str | None, target: Path, as_json: bool) -> None:
+    """What a dream will take, for people or for programs, on stdout."""
+    from reverie import budget
+
+    found = budget.estimate(job.plan, job.source.shape[0])
+    (height, width), octaves = job.plan.size, len(job.plan.octaves)
+    if as_json:
+        line(source=source, out=str(target), width=width, height=height, octaves=octaves, **vars(found))
+        return
+    minutes, seconds = divmod(round(found.seconds), 60)
+    tiles = f"{found.tiles} of {found.side} px, {found.margins:.0%} of the work in their margins"
+    table(
+        ["", "the dream will take"],
+        [
+            ["picture", f"{source or 'noise'} -> {target}"],
+            ["size", f"{width}x{height}, {octaves} octaves, {found.steps} steps"],
+            ["tiles", tiles if found.side else "none, the picture is seen whole"],
+            ["memory", f"about {budget.readable(found.peak)} at most"],
+            ["time", f"about {minutes} min {seconds} s" if minutes else f"about {max(1, seconds)} s"],
+            *(["note", note] for note in job.notes),
+        ],
+    )
 
 
 def counting(items: Iterable[T], total: int, quiet: bool) -> Iterable[T]:

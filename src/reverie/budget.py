@@ -25,7 +25,7 @@ from reverie.errors import UsageError
 from reverie.loop import render
 from reverie.network import Network
 from reverie.objective import Objective
-from reverie.ops import Size
+from reverie.ops import Size, resize
 from reverie.plan import Octave, Plan
 from reverie.recipe import Run
 from reverie.tile import Tiles
@@ -175,8 +175,10 @@ class _Trial:
         image_gradient(self.plan.network, self.last.objective, self._noise(side))
 
     def _dream(self, side: int, look: Any) -> None:
-        octave = replace(self.last, size=(side, side), steps=self.steps)
-        plan = replace(self.plan, octaves=(octave,), look=look)
+        size = (side, side)
+        mask = None if self.last.mask is None else resize(self.last.mask, size)
+        octave = replace(self.last, size=size, steps=self.steps, mask=mask)
+        plan = replace(self.plan, size=size, octaves=(octave,), look=look)
         for _ in render(plan, self._noise(side)):
             pass
 

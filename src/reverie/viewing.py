@@ -98,7 +98,8 @@ def shaping(recipe: Recipe, at: int) -> Shaping:
 def views(recipe: Recipe, network: Network, size: Size) -> tuple[Transform, Transform]:
     """What is seen of a picture of ``size``: drawn anew at every step, and with nothing drawn."""
     shift, least = min(recipe.jitter, max(size) // 2), network.smallest
-    still = pad(recipe.pad, least, _MULTIPLE)
+    # Without a margin the network sees the picture and nothing else, as in the first deep dreams.
+    still = pad(recipe.pad, least, _MULTIPLE if recipe.pad else 1)
     whole = turn(recipe.rotate, recipe.zoom, recipe.border == "mirror")
     if recipe.border == "gray":
         # lucid's order: margin, shift, scale, turn, shift; what is left must be large enough for the network.

@@ -189,14 +189,15 @@ def margins(side: int, pad: int, least: int, multiple: int) -> tuple[int, int]:
 
 
 def dream(energy: Energy, source: Array, sizes: list[Size], steps: int, step_size: float, pad: int) -> Array:
-    """A whole dream in plain steps: reinject, no jitter, no shaping but mean |g| = 1, sides padded to 16s."""
+    """A whole dream in plain steps: reinject, no jitter, no shaping but mean |g| = 1; padded sides are made 16s."""
     added = np.zeros((3, 1, 1))
     image = source
     for size in sizes:
         base = np.clip(resize(source, size), 0, 1)
         image = np.clip(base + (resize(added, size) if added.shape[-1] > 1 else 0), 0, 1)
-        rows = reflect_matrix(size[0], *margins(size[0], pad, 16, 16))
-        columns = reflect_matrix(size[1], *margins(size[1], pad, 16, 16))
+        multiple = 16 if pad else 1
+        rows = reflect_matrix(size[0], *margins(size[0], pad, 16, multiple))
+        columns = reflect_matrix(size[1], *margins(size[1], pad, 16, multiple))
         for _ in range(steps):
             g = along(rows.T, columns.T, energy.gradient(along(rows, columns, image)))
             image = np.clip(image + step_size * normalized(g), 0, 1)

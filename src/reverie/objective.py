@@ -182,9 +182,9 @@ def _cut(x: Tensor, cells: int) -> Tensor:
 
 def _like(fitted: Term, term: Term) -> Term:
     """``fitted`` in the stead of ``term``, which can be fitted again."""
-    return replace(
-        fitted, weight=term.weight, name=term.name, share=term.share, measure=term.measure, follow=term.follow
-    )
+    own = {"weight": term.weight, "name": term.name, "share": term.share, "measure": term.measure}
+    # What was measured may follow the view otherwise than what was not.
+    return replace(fitted, follow=fitted.follow or term.follow, **own)  # type: ignore[arg-type]
 
 
 def over_places(name: str, places: Score, layers: Iterable[str], *, additive: bool = True) -> Term:
@@ -358,8 +358,9 @@ def neuron(name: str, index: int, place: tuple[float, float] = (0.5, 0.5)) -> Ob
 
     def follow(sight: Sight) -> Term:
         h, w = sight.start.shape[-2:]
-        rows, columns = torch.meshgrid(torch.arange(h) + 0.5, torch.arange(w) + 0.5, indexing="ij")
-        where = torch.stack([rows - y * h, columns - x * w])[None].to(sight.start)
+        rows, columns = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
+        pixel = min(int(y * h), h - 1), min(int(x * w), w - 1)
+        where = torch.stack([rows - pixel[0], columns - pixel[1]])[None].to(sight.start)
         # Where that pixel went: the place in the view that shows it, or shows what is nearest to it.
         near = sight.view(where).square().sum(1)[0]
         # A mirrored margin shows it twice; the copy lies further from the middle.

@@ -15,7 +15,7 @@ from reverie.expression import FUNCTIONS, Guide, Role, Target, parse
 from reverie.expression import guide as read_guide
 from reverie.network import Layer, Network
 from reverie.objective import Objective, Term, inside, masked, whole
-from reverie.ops import fitted, resize
+from reverie.ops import fitted, resize, unit
 from reverie.penalty import PENALTIES
 from reverie.recipe import Recipe
 from reverie.transform import pad
@@ -29,7 +29,7 @@ _MARGIN = 32  # mirrored pixels around a guide, so that a network's zero padding
 class Assets:
     """The pictures that a recipe names, by path as written.
 
-    ``guides`` are [1, 3, H, W] in 0..1 of any size, several where a folder was named; ``masks`` [1, 1, h, w] in 0..1,
+    ``guides`` are [1, 3, H, W] in 0..1 (or integers as a file has them) of any size, several where a folder was named; ``masks`` [1, 1, h, w] in 0..1,
     each lying over the whole picture.
     """
 
@@ -125,7 +125,7 @@ def features(network: Network, layer: Layer, pictures: Iterable[Tensor]) -> Tens
     """The activations [M, C] of all places of ``pictures`` [1, 3, H, W] at a layer, on the network's device."""
     device = next((each.device for each in network.module.parameters()), torch.device("cpu"))
     found = []
-    for picture in pictures:
+    for picture in map(unit, pictures):
         size = (picture.shape[-2], picture.shape[-1])
         small = resize(picture, fitted(size, GUIDE_SIDE)) if max(size) > GUIDE_SIDE else picture
         with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Reverie as it is: the loop, with the classic recipe where a layer is named, else its defaults."""
+"""Reverie as the command runs it: the loop, with the classic recipe where a layer is named, else its defaults."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 
 from benchmarks.case import Case
 from reverie import zoo
+from reverie.cli.allocator import keep_freed_memory
 from reverie.loop import render
 from reverie.ops import cloud
 from reverie.plan import prepare
@@ -17,6 +18,7 @@ CLASSIC = {"jitter": 32, "pad": 0, "bands": 0, "spread": 0, "gray": 0, "momentum
 
 
 def runner(case: Case) -> Callable[[int], None]:
+    keep_freed_memory()
     network = zoo.load(case.network) if case.network == "motif" else zoo.architecture(case.network)
     source = cloud(case.size, torch.Generator().manual_seed(0))
     values = {"objective": case.layer, **CLASSIC} if case.layer else {}

@@ -29,7 +29,8 @@ _MARGIN = 32  # mirrored pixels around a guide, so that a network's zero padding
 class Assets:
     """The pictures that a recipe names, by path as written.
 
-    ``guides`` are [1, 3, H, W] in 0..1 (or integers as a file has them) of any size, several where a folder was named; ``masks`` [1, 1, h, w] in 0..1,
+    ``guides`` are [1, 3, H, W] in 0..1 (or integers as a file has them) of any size, several where a folder was
+    named; ``masks`` [1, 1, h, w] in 0..1,
     each lying over the whole picture.
     """
 

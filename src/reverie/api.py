@@ -195,19 +195,23 @@ def job(
     recipe: str | Path | Recipe | Mapping[str, Any] | None = None,
     preview: bool = False,
     network: str | Network | None = None,
+    pictures: Mapping[str, Photos] | None = None,
     **options: Any,
 ) -> Job:
-    """What :func:`dream` would do, ready to run: names resolved, source read and sized."""
+    """What :func:`dream` would do, ready to run: names resolved, source read and sized.
+
+    ``pictures`` are guides and masks of the recipe that were opened already, by their path there.
+    """
     run_values = {name: value for name, value in options.items() if name in Run.model_fields}
     values = {name: value for name, value in options.items() if name not in Run.model_fields}
     given = _handed(network)
     if network is not None:
         values["network"] = given.name if given is not None else network
-    values, pictures = shelf.written(values)
+    values, handed = shelf.written(values)
     wanted, how = merged(preset, recipe, values), run(run_values)
     if isinstance(recipe, str | Path) and network is None:
         zoo.consent(wanted.network, how.trust, f"The recipe {recipe}")
-    return _job(source, wanted, how, preview, given, pictures)
+    return _job(source, wanted, how, preview, given, {**(pictures or {}), **handed})
 
 
 def _handed(network: object) -> Network | None:

@@ -6,12 +6,14 @@ import json
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
 from reverie.errors import InputError
 from reverie.recipe import Precision, Recipe
+
+R = TypeVar("R", bound="Record")
 
 SCHEMA = 1  # raised when old records could no longer be replayed as they stand
 
@@ -53,7 +55,12 @@ class Record(BaseModel):
 
 
 def parse(text: str | None, path: Path) -> Record:
-    """The record found in ``path``; :class:`InputError` when there is none or it is of another kind."""
+    """The record of a picture found in ``path``; :class:`InputError` when there is none or it is of another kind."""
+    return parsed(text, path, Record)
+
+
+def parsed(text: str | None, path: Path, model: type[R]) -> R:
+    """The record of that kind found in ``path``; :class:`InputError` when there is none or it is of another kind."""
     if text is None:
         raise InputError(
             f"{path} carries no record of Reverie; it was not made by Reverie, or without metadata."
@@ -64,7 +71,9 @@ def parse(text: str | None, path: Path) -> Record:
             raise InputError(
                 f"The record in {path} was written by a newer Reverie; update Reverie to replay it."
             )
-        return Record.model_validate(values)
+        if model is Record and isinstance(values, dict) and "film" in values:
+            raise InputError(f"{path} is a film, not a picture; reverie.film.replay makes it again.")
+        return model.model_validate(values)
     except (ValueError, RecursionError):  # pydantic's ValidationError is a ValueError
         raise InputError(f"The record in {path} cannot be read; it was damaged or edited.") from None
 

@@ -11,7 +11,7 @@ from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from reverie import __version__
-from reverie.cli import anatomy, dreaming, finding, inspecting, sheets, visualizing
+from reverie.cli import anatomy, dreaming, film, finding, inspecting, sheets, visualizing
 from reverie.cli.allocator import keep_freed_memory
 from reverie.cli.output import say
 from reverie.cli.weights import weights
@@ -37,6 +37,7 @@ def application() -> App:
     app.command(dreaming.dream)
     app.command(dreaming.replay)
     app.command(visualizing.visualize)
+    app.command(film.film)
     app.command(sheets.motifs)
     app.command(inspecting.networks)
     app.command(anatomy.layers)

@@ -203,7 +203,7 @@ def _run(
 
 
 def replay(
-    file: Annotated[Path, Parameter(help="A picture that Reverie wrote.")],
+    file: Annotated[Path, Parameter(help="A picture or a film that Reverie wrote.")],
     /,
     *,
     source: Annotated[
@@ -234,7 +234,7 @@ def replay(
     json: Json = False,
     no_metadata: NoMetadata = False,
 ) -> int:
-    """Make the same picture again, from the Record inside it."""
+    """Make the same picture or film again, from the Record inside it."""
     values: dict[str, Any] = {}
     for change in changes or []:
         name, mark, text = change.partition("=")
@@ -244,7 +244,12 @@ def replay(
     run = given(run_options)
     recipes.run(run)
     from reverie import api, image
+    from reverie.film.shooting import is_film
 
+    if is_film(file):
+        from reverie.cli.film import Ending, again
+
+        return again(file, source, values, assets or [], run, Ending(out, overwrite, quiet, json, no_metadata))
     with watching_weights(quiet or json):
         job = api.replay(file, source=source, changes=values, assets=assets or (), **run)
     target = out

@@ -1,4 +1,4 @@
-"""Command line options read off the Recipe and Run models, so that neither can drift."""
+"""Command line options read off the models of Recipe, Run and films, so that neither can drift."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from cyclopts import Group, Parameter
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from reverie.film.settings import Steps, Video, Zoom
 from reverie.recipe import Recipe, Run
 
 RECIPE = Group("Recipe options", sort_key=1)
+FILM = Group("Film options", sort_key=0)
 RUN = Group("Run options", sort_key=2)
 
 
@@ -47,7 +49,8 @@ def _options(name: str, model: type[BaseModel], group: Group, without: tuple[str
             group=group,
             show_default=False,
             allow_leading_hyphen=True,
-            negative=() if field.default == () else None,
+            negative=() if field.default == () or field.annotation is bool else None,
+            consume_multiple=key == "at",  # a time, and any number of things that hold there
         )
         fields.append(
             (key, Annotated[_plain(field.annotation) | None, declared], dataclasses.field(default=None))
@@ -61,6 +64,9 @@ RecipeOptions = _options("RecipeOptions", Recipe, RECIPE)
 RunOptions = _options("RunOptions", Run, RUN)
 # For commands that say themselves which network, and what it dreams in each cell of a sheet.
 CellOptions = _options("CellOptions", Recipe, RECIPE, without=("network", "objective", "guide", "match", "mask"))
+StepsOptions = _options("StepsOptions", Steps, FILM)
+ZoomOptions = _options("ZoomOptions", Zoom, FILM)
+VideoOptions = _options("VideoOptions", Video, FILM)
 
 
 def given(options: Any) -> dict[str, Any]:

@@ -105,7 +105,9 @@ class Reel:
             with Image.open(self._picture(index)) as picture:
                 return np.array(picture.convert("RGB"))
         except (OSError, SyntaxError):
-            raise OutputError(f"{self._picture(index)} is missing or damaged; {_ANEW}") from None
+            raise OutputError(
+                f"{self._picture(index)} is missing or damaged; put it back, or delete the folder to begin anew."
+            ) from None
 
     def frames(self) -> Iterator[tuple[Fraction, Array]]:
         """Time in seconds and picture of every whole frame, one at a time."""
@@ -140,7 +142,9 @@ class Reel:
             self.times.pop(), self._sums.pop()
         missing = next((n for n in range(len(self)) if not self._picture(n).is_file()), None)
         if missing is not None:
-            raise OutputError(f"{self._picture(missing)} is missing; put it back, or {_ANEW}")
+            raise OutputError(
+                f"{self._picture(missing)} is missing; put it back, or delete the folder to begin anew."
+            )
         self._tidied()
 
     def _read_journal(self) -> None:

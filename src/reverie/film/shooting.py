@@ -1,0 +1,272 @@
+"""Shooting: takes go onto a reel, the reel becomes a film. Whatever stops it, the same call goes on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+
+from reverie import api, record, zoo
+from reverie.errors import InputError, UsageError
+from reverie.film import codec, dreamt_video, stamps, step_movie, stills, zoom_loop
+from reverie.film.clip import Clip
+from reverie.film.reel import Reel, holds, short_of_space
+from reverie.film.settings import Steps, Video, Zoom
+from reverie.film.sound import Span
+from reverie.film.take import Take
+from reverie.recipe import Recipe, Run
+from reverie.record import Asset, Record
+from reverie.shelf import finder, located, opened, recorded
+
+if TYPE_CHECKING:
+    from reverie.api import Job
+
+Kind = Literal["steps", "zoom", "video"]
+SETTINGS: dict[str, type[Steps | Zoom | Video]] = {"steps": Steps, "zoom": Zoom, "video": Video}
+_PREVIEW_FPS = 8
+
+
+class FilmRecord(Record):
+    """The Record of a film: that of its dream, which kind of ``film`` it is, and its ``settings``."""
+
+    film: Kind
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A frame that is safe on the reel: number ``index`` of ``total``. ``again`` counts those that
+    lay there before this run began."""
+
+    index: int
+    total: int
+    again: int
+
+
+@dataclass(frozen=True, eq=False)
+class Film:
+    """A film about to be shot: its ``job``, its ``settings``, the ``clip`` it is dreamt from, if any, its record."""
+
+    kind: Kind
+    job: Job
+    settings: Any
+    record: FilmRecord
+    clip: Clip | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to tell people before the work begins."""
+        return (*(self.clip.notes if self.clip else ()), *self.job.notes)
+
+    @property
+    def fingerprint(self) -> str:
+        """Which film this is: recipe, settings and assets, whatever the machine."""
+        values = self.record.model_dump(mode="json", include={"recipe", "settings", "film"})
+        values["assets"] = [(each.role, each.sha256) for each in self.record.assets]
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+    @property
+    def total(self) -> int:
+        """How many frames there will be; fewer where a clip turns out damaged."""
+        if self.clip is not None:
+            return -(-self.clip.expected(*self.settings.span()) // int(self.settings.every))
+        return zoom_loop.count(self.settings) if self.kind == "zoom" else step_movie.count(self.job, self.settings)
+
+    def takes(self, done: Take | None = None, index: int = 0) -> Iterator[Take]:
+        """The takes behind the first ``index``, of which ``done`` is the last."""
+        if self.clip is not None:
+            return dreamt_video.video(self.job, self.clip, self.settings, done, index)
+        if self.kind == "zoom":
+            return zoom_loop.zoom(self.job, self.settings, done, index)
+        # An ascent is one piece of work; what is kept of it is gone through again, to the same bytes.
+        return islice(step_movie.steps(self.job, self.settings), index, None)
+
+    def span(self) -> Span | None:
+        """The sound that belongs to the film."""
+        return None if self.clip is None else Span(self.clip, *self.settings.span())
+
+    def until(self, times: list[Fraction]) -> Fraction:
+        """When the last frame is over, in seconds."""
+        if self.clip is None:
+            return times[-1] + 1 / Fraction(self.settings.fps)
+        start, stop = self.settings.span()
+        end = self.clip.timing.end if stop is None else min(stop, self.clip.timing.end)
+        return max(Fraction(end - start), times[-1] + self.clip.time_base)
+
+
+def film(kind: Kind, source: Any, settings: Any, *, preview: bool = False, **options: Any) -> Film:
+    """A film ready to be shot: the source or clip opened, names resolved.
+
+    ``source`` is what :func:`reverie.dream` takes, for ``video`` the path of a clip; ``options`` are those of
+    :func:`reverie.job`. ``preview`` is small, and of a clip has a few frames a second. Raises what they raise.
+    """
+    if kind != "video":
+        job = api.job(source, preview=preview, **options)
+        _single(job)
+        return Film(kind, job, settings, _recorded(kind, job, settings, job.record.assets))
+    clip = Clip(source)
+    start, stop = settings.span()
+    first = next(clip.frames(start, stop), None)
+    if first is None:
+        raise UsageError(
+            f"{clip.path} lasts {float(clip.duration):.2f} s; {settings.range} shows nothing of it."
+        )
+    if preview:
+        few = max(settings.every, round(clip.fps / _PREVIEW_FPS))
+        settings = settings.model_copy(update={"every": few})
+    job = api.job(first[1], preview=preview, **options)
+    _single(job)
+    asset = Asset(role="source", path=str(source), sha256=clip.digest())
+    assets = (asset, *(each for each in job.record.assets if each.role != "source"))
+    return Film(kind, job, settings, _recorded(kind, job, settings, assets), clip)
+
+
+def replay(
+    path: str | Path,
+    *,
+    source: Any = None,
+    changes: Mapping[str, Any] | None = None,
+    assets: Sequence[Any] = (),
+    **options: Any,
+) -> Film:
+    """The film whose record lies in ``path``; with ``changes``, that recipe or those settings with other values.
+
+    The source is looked for where ``source`` says, at the recorded path, and beside ``path``; so are guides and
+    masks, and among ``assets``, where they are known by their content. Raises :class:`InputError` when there is no record, or its source is not there or not the same any more.
+    """
+    path, changes = Path(path), dict(changes or {})
+    found = record.parsed(stamps.read_text(path), path, FilmRecord)
+    model = SETTINGS[found.film]
+    fields = {name: changes.pop(name) for name in [*changes] if name in model.model_fields}
+    settings, recipe = model.of(**(found.settings | fields)), Recipe.of(found.recipe.model_dump(), changes)
+    zoo.consent(recipe.network, bool(options.get("trust")), str(path))
+    values: dict[str, Any] = {name: getattr(found, name) for name in Run.model_fields if name in FilmRecord.model_fields}
+    weights, asset = found.asset("weights"), found.asset("source")
+    if weights is not None and weights.path and recipe.network == found.recipe.network:
+        values["weights"] = located(weights, path, None, "--weights")
+    if asset is None and source is not None:
+        raise UsageError(f"{path} was dreamt from noise; it takes no --source.")
+    if asset is not None:
+        if not asset.path and source is None:
+            raise InputError(f"The source of {path} was no file of its own; give it with --source.")
+        source = located(asset, path, source, "--source")
+    values |= {name: value for name, value in options.items() if value is not None}
+    find = finder(path, [opened(each) for each in assets])
+    pictures = recorded(recipe.files(), found.assets, find)
+    made = film(found.film, source, settings, recipe=recipe, pictures=pictures, **values)
+    now = made.record.asset("weights")
+    if weights and now and weights.sha256 != now.sha256 and recipe.network == found.recipe.network:
+        raise InputError(
+            f"The weights of {path} are not the same any more; give the original with --weights."
+        )
+    # The assets keep their recorded paths, so that the same film is also the same file.
+    kept = tuple(
+        (found.asset(each.role) or each) if each.role in ("source", "weights") else each
+        for each in made.record.assets
+    )
+    return replace(made, record=made.record.model_copy(update={"assets": kept}))
+
+
+def is_film(path: str | Path) -> bool:
+    """Whether ``path`` is a film that Reverie wrote, and no picture."""
+    place = Path(path)
+    if not place.is_dir() and place.suffix.lower() not in (*codec.FORMATS, ".png"):
+        return False
+    try:
+        return "film" in json.loads(stamps.read_text(place) or "{}")
+    except (InputError, ValueError):
+        return place.suffix.lower() in (".mp4", ".m4v", ".mov", ".mkv", ".webm")
+
+
+def reel_of(path: Path) -> Path:
+    """The folder in which the film at ``path`` grows."""
+    return path.with_name(path.name + ".reel")
+
+
+def shoot(
+    made: Film,
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    metadata: bool = True,
+    keep_reel: bool = False,
+    poster: bool = False,
+    sheet: bool = False,
+    on_shot: Callable[[Shot], None] | None = None,
+    on_note: Callable[[str], None] | None = None,
+) -> list[Path]:
+    """Shoot a film and write it to ``path``; gives that, and the ``poster`` and contact ``sheet`` beside it.
+
+    Frames gather on a reel beside the result, which is gone in the end unless ``keep_reel``. After a crash, a full
+    disk or an interruption the same call goes on where it stopped, to the same bytes. ``on_shot`` sees every frame
+    that is safe, ``on_note`` each sentence for people. Raises :class:`OutputError` where something cannot be written.
+    """
+    path, say = Path(path), on_note or (lambda _: None)
+    wanted = ([stills.poster] if poster else []) + ([stills.sheet] if sheet else [])
+    extras = {path.with_name(f"{path.stem}-{each.__name__}.png"): each for each in wanted}
+    codec.check_writable(path, overwrite, made.job.plan.size)
+    for each in extras:
+        stills.check(each, overwrite)
+    folder, mark = reel_of(path), made.fingerprint
+    anew = overwrite and not holds(folder, mark)
+    with Reel(folder, mark, made.record.text(), anew=anew) as reel:
+        _grow(made, reel, on_shot, say)
+        if not reel.times:
+            raise InputError("Nothing was dreamt: the film has no frames.")
+        text = reel.about if metadata else None
+        for note in codec.write(
+            path, reel, until=made.until(reel.times), sound=made.span(), text=text, overwrite=overwrite
+        ):
+            say(note)
+        for place, make in extras.items():
+            make(place, reel, overwrite)
+        if not keep_reel:
+            reel.remove()
+    return [path, *extras]
+
+
+def _grow(made: Film, reel: Reel, on_shot: Callable[[Shot], None] | None, say: Callable[[str], None]) -> None:
+    total, again = made.total, len(reel)
+    known = set(made.clip.notes) if made.clip else set()
+    if again:
+        say(f"goes on behind frame {again} in {reel.folder}.")
+        _compare(made.record, reel.about, say)
+    with torch.inference_mode(False):
+        for take in made.takes(reel.done(), again):
+            reel.add(take)
+            if len(reel) == again + 3 and (note := short_of_space(reel, total)):
+                say(note)
+            if on_shot is not None:
+                on_shot(Shot(len(reel) - 1, total, again))
+    for note in made.clip.notes if made.clip else ():
+        if note not in known:
+            say(note)
+
+
+def _compare(now: FilmRecord, about: str, say: Callable[[str], None]) -> None:
+    """Say what is not as it was when the reel was begun; the frames may then differ a little from there on."""
+    then = json.loads(about) if about else {}
+    changed = [name for name in ("device", "precision", "threads") if then.get(name) != getattr(now, name)]
+    changed += [
+        name for name, version in now.versions.items() if then.get("versions", {}).get(name) != version
+    ]
+    if changed:
+        say(f"The film was begun with another {', '.join(changed)}; from here on frames may differ a little.")
+
+
+def _single(job: Job) -> None:
+    if job.record.recipe.count > 1:
+        raise UsageError(f"A film has one picture at a time; leave --count {job.record.recipe.count} out.")
+
+
+def _recorded(kind: Kind, job: Job, settings: Any, assets: tuple[Asset, ...]) -> FilmRecord:
+    libraries = record.versions(*zoo.libraries(job.record.recipe.network), "av", "opencv-python-headless")
+    values = job.record.model_dump() | {"assets": assets, "versions": libraries}
+    return FilmRecord(**values, film=kind, settings=settings.model_dump(mode="json"))

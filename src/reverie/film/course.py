@@ -46,7 +46,9 @@ class Course:
         self._curves = curves(settings, self._recipe, texts)
         self._names = {called(target) for each in texts for target in parse(each)}
         for each in texts:
-            resolve(job.plan.network, each, assets=job.plan.assets)  # a misspelt name must not wait for its turn
+            resolve(
+                job.plan.network, each, assets=job.plan.assets
+            )  # a misspelt name must not wait for its turn
 
     def at(self, time: Fraction, number: int) -> Moment:
         """What holds at ``time`` seconds, at frame ``number``."""

@@ -77,7 +77,11 @@ class Film:
         """How many frames there will be; fewer where a clip turns out damaged."""
         if self.clip is not None:
             return -(-self.clip.expected(*self.settings.span()) // int(self.settings.every))
-        return zoom_loop.count(self.settings) if self.kind == "zoom" else step_movie.count(self.job, self.settings)
+        return (
+            zoom_loop.count(self.settings)
+            if self.kind == "zoom"
+            else step_movie.count(self.job, self.settings)
+        )
 
     def takes(self, done: Take | None = None, index: int = 0) -> Iterator[Take]:
         """The takes behind the first ``index``, of which ``done`` is the last."""
@@ -139,7 +143,8 @@ def replay(
     """The film whose record lies in ``path``; with ``changes``, that recipe or those settings with other values.
 
     The source is looked for where ``source`` says, at the recorded path, and beside ``path``; so are guides and
-    masks, and among ``assets``, where they are known by their content. Raises :class:`InputError` when there is no record, or its source is not there or not the same any more.
+    masks, and among ``assets``, where they are known by their content. Raises :class:`InputError` when there is no
+    record, or its source is not there or not the same any more.
     """
     path, changes = Path(path), dict(changes or {})
     found = record.parsed(stamps.read_text(path), path, FilmRecord)
@@ -147,7 +152,8 @@ def replay(
     fields = {name: changes.pop(name) for name in [*changes] if name in model.model_fields}
     settings, recipe = model.of(**(found.settings | fields)), Recipe.of(found.recipe.model_dump(), changes)
     zoo.consent(recipe.network, bool(options.get("trust")), str(path))
-    values: dict[str, Any] = {name: getattr(found, name) for name in Run.model_fields if name in FilmRecord.model_fields}
+    how = Run.model_fields.keys() & FilmRecord.model_fields.keys()
+    values: dict[str, Any] = {name: getattr(found, name) for name in how}
     weights, asset = found.asset("weights"), found.asset("source")
     if weights is not None and weights.path and recipe.network == found.recipe.network:
         values["weights"] = located(weights, path, None, "--weights")

@@ -70,6 +70,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "crop_size": st.integers(16, 4096),
     "views": st.integers(1, 1024),
     "redirect": st.integers(0, 10_000),
+    "likeness": st.floats(0, 100),
     "count": st.integers(1, 64),
 }
 RECIPES = st.fixed_dictionaries({}, optional=FIELDS)

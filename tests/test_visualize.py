@@ -16,11 +16,14 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import reverie
-from reverie import Recipe, UsageError, api, zoo
+from reverie import Recipe, UsageError, api, penalty, zoo
 from reverie.cli import main
+from reverie.expression import named
 from reverie.loop import render
+from reverie.objective import Sight
 from reverie.plan import prepare
-from tests.oracle.networks import noise, tiny_network
+from reverie.targets import resolve
+from tests.oracle.networks import around, convolution, noise, tiny_network
 
 QUICK = ["--steps", "3", "--size", "72x64", "--octaves", "1", "--precision", "fp32"]
 METHODS = ["visualize", "accentuate", "lucid", "maco", "classic"]
@@ -35,6 +38,7 @@ def test_every_method_makes_a_picture_that_scores_higher_than_its_start(method: 
     scores: list[float] = []
     made = reverie.visualize(
         "channel:relu2:3", network=tiny_network(), preset=method, size="48x48", steps=12, octaves=1, precision="fp32",
+        likeness=0,  # nothing but the channel is scored
         on_frame=lambda frame: scores.append(float(frame.score.mean())),
     )
     assert made.pixels.shape == (1, 3, 48, 48)
@@ -102,6 +106,10 @@ def test_what_answers_to_nothing_is_said(capsys: pytest.CaptureFixture[str], tmp
     (["owl", "--count", "0"], "--count must"),
     (["owl", "--param", "wavelets"], "fourier-rgb"),
     (["owl", "--optimizer", "ascent"], "--optimizer adam"),
+    (["owl", "--tv", "-1"], "--tv must begin"),
+    (["owl", "--diversity", "0.5"], "--count"),
+    (["owl", "--diversity", "much@stage3", "--count", "2"], "--diversity must begin"),
+    (["owl", "--diversity", "1@stage9", "--count", "2"], "'stage"),
 ])
 def test_mistakes_get_one_sentence(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str],
                                    tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,6 +129,78 @@ def test_json_tells_every_frame_and_every_file(tmp_path: Path, monkeypatch: pyte
     assert [line["out"] for line in lines[-2:]] == ["noise-motif-owl-1.png", "noise-motif-owl-2.png"]
 
 
+def test_added_terms_stand_in_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    terms = ["--l2", "0.001", "--tv", "1e-7", "--blur", "2", "--diversity", "0.5", "--count", "2"]
+    assert main(["visualize", "owl", *terms, "-o", "x.png", *QUICK]) == 0
+    with Image.open("x-2.png") as made:
+        text = made.info["reverie"]
+    wanted = 'owl - 0.001*energy - 0.0000001*tv - 2*blur + 0.5*diversity("stage3")'
+    assert json.loads(text)["recipe"]["objective"] == wanted
+
+
+def test_words_are_the_name_of_a_class() -> None:
+    assert named("stained glass") == 'class:"stained glass"'
+    assert named("0.5*owl + rose") == "0.5*owl + rose"
+    with pytest.raises(UsageError):
+        named("owl +")
+
+
+@pytest.mark.parametrize("term", ["energy", "tv", "blur", "distance"])
+def test_what_is_taken_away_gets_less(term: str) -> None:
+    options: dict[str, Any] = {"network": tiny_network(), "preset": "classic", "size": "32x32", "steps": 12}
+    measured = resolve(tiny_network(), term)
+    source = noise(1, 3, 32, 32) if term == "distance" else None
+
+    def value(weight: float) -> float:
+        made = reverie.visualize(f"relu2 - {weight}*{term}" if weight else "relu2", source, **options).pixels
+        if source is not None:
+            return float((made - source).square().sum())
+        return float(measured.score({"image": made}))
+
+    strength = 5e4 if term == "distance" else 5.0  # a mean, not a sum
+    assert value(strength) < 0.8 * value(0.0)
+
+
+def test_the_energy_and_the_distance_are_their_formulas() -> None:
+    image, source = noise(2, 3, 6, 7), noise(2, 3, 6, 7, seed=1)
+    np.testing.assert_allclose(penalty.energy().score({"image": image}).numpy(),
+                               ((image.numpy() - 0.5) ** 2).sum((1, 2, 3)), rtol=1e-5)
+    sight = Sight(image, source, lambda x: x.flip(-1), lambda x, layers: {})
+    away = penalty.distance().following(sight).score({"image": image})
+    np.testing.assert_allclose(away.numpy(), ((image - source.flip(-1)).numpy() ** 2).mean((1, 2, 3)), rtol=1e-5)
+
+
+def test_a_silent_network_is_woken_by_redirected_relus() -> None:
+    network = around(("conv", convolution(3, 2, 3, -1.0)), ("relu", torch.nn.ReLU()), smallest=4)
+    image = noise(1, 3, 8, 8).requires_grad_(True)
+    plain, woken = (
+        torch.autograd.grad(each.capture(image, ["relu"])["relu"].sum(), image)[0]
+        for each in (network, network.redirected())
+    )
+    assert not plain.any()
+    assert (woken < 0).any() and not (woken > 0).any()  # darker is less negative here
+    assert torch.equal(network.redirected().capture(image, ["relu"])["relu"], network.capture(image, ["relu"])["relu"])
+
+
+def test_redirection_leaves_a_relu_alone_that_is_not_all_silent() -> None:
+    network = tiny_network()
+    image = noise(1, 3, 16, 16).requires_grad_(True)
+    one, other = (
+        torch.autograd.grad(each.capture(image, ["logits"])["logits"].sum(), image)[0]
+        for each in (network, network.redirected())
+    )
+    torch.testing.assert_close(one, other)
+
+
+@pytest.mark.parametrize("redirect", [0, 4])
+def test_redirection_ends_a_dead_start(redirect: int) -> None:
+    network = around(("conv", convolution(3, 2, 3, -1.0)), ("relu", torch.nn.ReLU()), smallest=4)
+    made = reverie.visualize("channel:relu:0", noise(1, 3, 16, 16), network=network, preset="accentuate", steps=4, likeness=0,
+                             redirect=redirect, precision="fp32").pixels
+    assert (float((made - noise(1, 3, 16, 16)).abs().max()) > 0.01) == bool(redirect)
+
+
 OPTIONS = st.fixed_dictionaries({}, optional={
     "param": st.sampled_from(["pixels", "fourier", "fourier-rgb", "maco"]),
     "optimizer": st.sampled_from(["ascent", "adam", "nadam", "sgd"]),
@@ -132,6 +212,7 @@ OPTIONS = st.fixed_dictionaries({}, optional={
     "resettle": st.integers(0, 80), "pad": st.integers(0, 40), "jitter": st.integers(0, 80), "grain": st.floats(0, 1),
     "crop": st.floats(0.01, 1), "last_crop": st.floats(0.01, 1), "crop_size": st.integers(16, 40),
     "views": st.integers(1, 3), "redirect": st.integers(0, 3), "count": st.integers(1, 2),
+    "likeness": st.floats(0, 2), "balance": st.sampled_from(["terms", "raw"]),
     "step_size": st.floats(1e-4, 1), "blend": st.floats(0, 1), "seed": st.integers(0, 99),
 })
 

@@ -1,7 +1,8 @@
 """The spectrum of our renders, as the six numbers of ``reverie.spectrum.NATURAL``: ``python -m training.spectrum``.
 
 Root mean square magnitudes of 128 px renders, one in each scene of every motif, under a Hann window, in decorrelated
-colors before the sigmoid, fitted in each color by strength / k^decay between 2 and 45 cycles per picture.
+colors. Before the sigmoid black and white lie at infinity, so the pictures are taken times 4, its slope at
+middle gray, instead. Fitted in each color by strength / k^decay between 2 and 45 cycles per picture.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from reverie.spectrum import decorrelated, frequencies, unsquashed
+from reverie.spectrum import decorrelated, frequencies
 from training import scene
 from training.motifs import MOTIFS
 
@@ -28,7 +29,7 @@ def renders(seed: int = 11) -> torch.Tensor:
 
 def fitted(pictures: torch.Tensor) -> list[tuple[float, float]]:
     """(strength, decay) of each decorrelated color."""
-    x = decorrelated(unsquashed(pictures))
+    x = decorrelated(4 * (pictures - 0.5))
     x = x - x.mean((2, 3), keepdim=True)
     window = torch.hann_window(SIDE)[:, None] * torch.hann_window(SIDE)
     x = x * window / window.square().mean().sqrt()

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from reverie import budget, image, record, shelf, zoo
 from reverie.errors import InputError, UsageError
+from reverie.expression import named
 from reverie.image import Photo
 from reverie.loop import Frame, render
 from reverie.network import Network
@@ -185,7 +186,7 @@ def visualize(objective: str = "", source: Source = None, **options: Any) -> Pic
     >>> visualize("owl").save("owl.png")  # doctest: +SKIP
     """
     options.setdefault("preset", "visualize" if source is None else "accentuate")
-    return dream(source, objective=objective, **options)
+    return dream(source, objective=named(objective) if objective else "", **options)
 
 
 def job(

@@ -42,11 +42,12 @@ FUNCTIONS = {
 }
 """Each function of an objective and a call of it."""
 
-PENALTIES = ("tv", "l1", "l2", "blur")
+PENALTIES = ("tv", "l1", "l2", "blur", "energy", "distance")
 """Words that mean a property of the picture itself, where no layer is called so."""
 
 _PICTURE = re.compile(r"\.(?:png|jpe?g|jpe|jfif|webp|tiff?|bmp|gif|avif|hei[cf])$", re.IGNORECASE)
 _NUMBER = r"\d+\.\d*(?:[eE][+-]?\d+)?(?![\w.])|\.\d+(?![\w.])|\d+[eE][+-]?\d+(?![\w.])|\d+(?![\w.])"
+_NAME = re.compile(r"\s*[^\W\d][\w'.-]*(?:\s+[\w'.-]+)+\s*")
 _TOKEN = re.compile(
     rf"""\s*(?:(?P<quoted>"[^"]*"|'[^']*')|(?P<number>{_NUMBER})"""
     r"""|(?P<range>\.\.(?!/))|(?P<word>[^\s"'*:+\-|(),@]+)|(?P<mark>[*:+\-|(),@]))"""
@@ -158,6 +159,17 @@ def parse(text: str) -> tuple[Target, ...]:
     'stage3'
     """
     return _Reader(text).targets()
+
+
+def named(text: str) -> str:
+    """``text`` as an objective; words that are none (``green snake``) are taken for the name of a class."""
+    try:
+        parse(text)
+    except UsageError:
+        if not _NAME.fullmatch(text):
+            raise
+        return f'class:"{text.strip()}"'
+    return text
 
 
 class _Reader:

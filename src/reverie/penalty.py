@@ -1,16 +1,18 @@
 """Penalties: properties of the picture itself, read from ``"image"``, to be subtracted from an objective.
 
-Each is a sum over the picture with the constants of lucid (Olah et al. 2017): ``channel(...) - 0.05 * l1()``.
+Each but the distance is a sum over the picture with the constants of lucid (Olah et al. 2017): ``channel(...) - 0.05 * l1()``.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from reverie.network import Activations
-from reverie.objective import Objective, Score, Term
+from reverie.objective import Objective, Score, Sight, Term
 
 GRAY = 0.5  # the tone that l1 and l2 pull a picture to
 
@@ -58,7 +60,33 @@ def blur() -> Objective:
     return _penalty("blur", score)
 
 
-PENALTIES = {"tv": tv, "l1": l1, "l2": l2, "blur": blur}
+def energy(constant: float = GRAY) -> Objective:
+    """Sum of (I - constant)^2: what the first class images were held down by (Simonyan et al. 2013)."""
+    return _penalty("energy", lambda seen: (seen["image"] - constant).square().flatten(1).sum(1))
+
+
+def distance() -> Objective:
+    """Mean of (I - S)^2 with the source S in the same view: how far the picture has gone (Hamblin et al. 2024).
+
+    Until it is followed the source is not known, and the picture is as far from it as from itself.
+    """
+
+    def away(source: Tensor | None) -> Term:
+        def score(activations: Activations) -> Tensor:
+            image = activations["image"]
+            return (image - (image.detach() if source is None else source)).square().flatten(1).mean(1)
+
+        # A tile would have to be told its part of the source.
+        return Term(frozenset(["image"]), score, additive=False, name="distance")
+
+    def follow(sight: Sight) -> Term:
+        with torch.no_grad():
+            return away(sight.view(sight.source))
+
+    return Objective((replace(away(None), follow=follow),))
+
+
+PENALTIES = {"tv": tv, "l1": l1, "l2": l2, "blur": blur, "energy": energy, "distance": distance}
 """Each penalty by the word that means it in the text of an objective."""
 
 

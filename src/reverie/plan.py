@@ -18,6 +18,7 @@ from reverie.octave import sizes
 from reverie.ops import Size
 from reverie.optimize import optimized, resolve_precision
 from reverie.param import Param, Pixels
+from reverie.penalty import distance
 from reverie.recipe import Precision, Recipe
 from reverie.targets import NOTHING, Assets, guidance, resolve
 from reverie.tile import Tiles
@@ -158,10 +159,11 @@ def _objectives(network: Network, recipe: Recipe, assets: Assets) -> list[Object
     """What the octaves dream, coarse first: guides and a text; the network's own text where there is neither."""
     terms = guidance(network, recipe, assets)
     text = recipe.objective or ("" if terms else network.objective)
+    held = (-recipe.likeness * distance()).terms if recipe.likeness else ()
     if not text:
-        return [Objective(terms)]
+        return [Objective(terms + held)]
     texts = [resolve(network, each, recipe.focus, assets, recipe.inset) for each in schedule.objectives(text)]
-    return [Objective(terms + each.terms) for each in texts]
+    return [Objective(terms + each.terms + held) for each in texts]
 
 
 def _octave(

@@ -246,6 +246,12 @@ class Recipe(_Settings):
         description="First steps in which ReLUs that are all silent let gradient through, so that no start is dead, "
         "0 to 10000.",
     )
+    likeness: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="How strongly the picture is held to its source, 0 to 100; 1 is as strong as the objective.",
+    )
     count: int = Field(1, ge=1, le=64, description="Pictures made at once, each of its own noise, 1 to 64.")
 
     @classmethod

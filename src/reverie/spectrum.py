@@ -63,7 +63,7 @@ def envelope(size: Size, decay: float, like: Tensor) -> Tensor:
     return math.sqrt(h * w) * slope
 
 
-NATURAL = ((0.650, 1.180), (1.303, 1.218), (1.842, 1.185))
+NATURAL = ((0.372, 1.192), (0.789, 1.293), (1.200, 1.303))
 """Strength and decay of the spectra of our own renders in each decorrelated color: ``training/spectrum.py``."""
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from reverie import recipe as recipes
 from reverie.cli.dreaming import (
@@ -23,9 +25,11 @@ from reverie.cli.dreaming import (
 )
 from reverie.cli.options import RECIPE, RUN, RunOptions, VisualizeOptions, given
 from reverie.cli.output import say, targets
+from reverie.cli.sheets import loaded
 from reverie.errors import UsageError
 
 NOTHING_CHOSEN = VisualizeOptions()
+TERMS = Group("Added terms", sort_key=0)
 
 Classes = Annotated[
     list[str] | None,
@@ -46,6 +50,83 @@ From = Annotated[
 ]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """Terms that are added to every TEXT; each is written into the objective of the Record."""
+
+    l2: Annotated[
+        float | None,
+        Parameter(
+            group=TERMS,
+            help="Take away so much of ||I||^2, the square sum of the distance to gray: no glare.",
+        ),
+    ] = None
+    tv: Annotated[
+        float | None, Parameter(group=TERMS, help="Take away so much total variation: smooth surfaces.")
+    ] = None
+    blur: Annotated[
+        float | None,
+        Parameter(group=TERMS, help="Mix a little blur in at every step, so strongly: no speckle."),
+    ] = None
+    diversity: Annotated[
+        str | None,
+        Parameter(
+            group=TERMS,
+            help="With --count: make the pictures differ, WEIGHT or WEIGHT@LAYER; by default at the layer that the "
+            "network dreams.",
+        ),
+    ] = None
+
+    def after(self, text: str, recipe: recipes.Recipe, run: dict[str, Any], quiet: bool) -> str:
+        """``text`` with these terms, where there are any."""
+        found = [
+            (word, _weight(option, str(weight)))
+            for option, word, weight in (
+                ("l2", "energy", self.l2),
+                ("tv", "tv", self.tv),
+                ("blur", "blur", self.blur),
+            )
+            if weight is not None
+        ]
+        text += "".join(f" - {weight}*{word}" for word, weight in found if float(weight))
+        if self.diversity is None:
+            return text
+        weight, mark, layer = self.diversity.partition("@")
+        weight = _weight("diversity", weight)
+        if recipe.count == 1:
+            raise UsageError("--diversity is about several pictures; add --count, as in --count 4.")
+        if not mark:
+            layer = _dreamt_layer(recipe, run, quiet)
+        return f'{text} + {weight}*diversity("{layer}")' if float(weight) else text
+
+
+NO_TERMS = Terms()
+
+
+def _weight(option: str, text: str) -> str:
+    try:
+        good = 0 <= float(text) < math.inf
+    except ValueError:
+        good = False
+    if not good:
+        raise UsageError(f"--{option} must begin with a number from 0, not {text!r}.")
+    # The text of an objective has no exponents with a sign before the number, and knows plain decimals best.
+    return f"{float(text):.10f}".rstrip("0").rstrip(".") or "0"
+
+
+def _dreamt_layer(recipe: recipes.Recipe, run: dict[str, Any], quiet: bool) -> str:
+    """The first layer in the network's own objective."""
+    network = loaded(recipe.network, run, quiet)
+    from reverie.expression import parse
+
+    names = [target.name for target in parse(network.objective) if network.layer(target.name)]
+    if not names:
+        raise UsageError(
+            f"Say at which layer of {network.name} they should differ, as in --diversity 0.5@LAYER."
+        )
+    return names[0]
+
+
 def visualize(
     *texts: Annotated[
         str,
@@ -56,6 +137,7 @@ def visualize(
         ),
     ],
     classes: Classes = None,
+    terms: Annotated[Terms, Parameter(name="*")] = NO_TERMS,
     recipe_options: Annotated[VisualizeOptions, Parameter(name="*")] = NOTHING_CHOSEN,
     preset: Preset = None,
     recipe: RecipeFile = None,
@@ -76,15 +158,20 @@ def visualize(
     values, run = given(recipe_options), given(run_options)
     recipes.run(run)
     source = None if source == NOISE else source
-    wanted = [*texts, *(_class(name) for name in classes or [])]
+    from reverie.expression import named, parse
+
+    wanted = [*(named(text) for text in texts), *(_class(name) for name in classes or [])]
     if not wanted and recipe is None:
         raise UsageError(
             "Say what to show: a class, layer or channel, as in 'reverie visualize owl' or '--class owl'."
         )
     name = preset or ("visualize" if source is None else "accentuate")
-    made = [recipes.merged(name, recipe, {**values, **each}) for each in _objectives(wanted)]
+    plain = recipes.merged(name, recipe, values)
+    if not wanted and not plain.objective:
+        raise UsageError("The recipe names no objective; say what to show, as in 'reverie visualize owl'.")
+    objectives = [terms.after(text, plain, run, quiet) for text in wanted or [plain.objective]]
+    made = [recipes.merged(name, recipe, {**values, "objective": each}) for each in objectives]
     # Checked before torch is imported and before the picture is read.
-    from reverie.expression import parse
     from reverie.zoo import consent, entry
 
     entry(made[0].network)
@@ -109,7 +196,3 @@ def visualize(
 def _class(name: str) -> str:
     quote = "'" if '"' in name else '"'
     return f"class:{quote}{name}{quote}"
-
-
-def _objectives(texts: list[str]) -> list[dict[str, Any]]:
-    return [{"objective": text} for text in texts] or [{}]

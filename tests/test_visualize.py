@@ -137,11 +137,15 @@ def test_added_terms_stand_in_the_record(tmp_path: Path, monkeypatch: pytest.Mon
         text = made.info["reverie"]
     wanted = 'owl - 0.001*energy - 0.0000001*tv - 2*blur + 0.5*diversity("stage3")'
     assert json.loads(text)["recipe"]["objective"] == wanted
+    assert main(["visualize", "stage3; owl", "--tv", "1", "-o", "y.png", *QUICK]) == 0
+    with Image.open("y.png") as made:
+        assert json.loads(made.info["reverie"])["recipe"]["objective"] == "stage3 - 1*tv; owl - 1*tv"
 
 
 def test_words_are_the_name_of_a_class() -> None:
     assert named("stained glass") == 'class:"stained glass"'
     assert named("0.5*owl + rose") == "0.5*owl + rose"
+    assert named("stage3; owl") == "stage3; owl"
     with pytest.raises(UsageError):
         named("owl +")
 
@@ -196,8 +200,8 @@ def test_redirection_leaves_a_relu_alone_that_is_not_all_silent() -> None:
 @pytest.mark.parametrize("redirect", [0, 4])
 def test_redirection_ends_a_dead_start(redirect: int) -> None:
     network = around(("conv", convolution(3, 2, 3, -1.0)), ("relu", torch.nn.ReLU()), smallest=4)
-    made = reverie.visualize("channel:relu:0", noise(1, 3, 16, 16), network=network, preset="accentuate", steps=4, likeness=0,
-                             redirect=redirect, precision="fp32").pixels
+    made = reverie.visualize("channel:relu:0", noise(1, 3, 16, 16), network=network, preset="accentuate", steps=4,
+                             likeness=0, redirect=redirect, precision="fp32").pixels
     assert (float((made - noise(1, 3, 16, 16)).abs().max()) > 0.01) == bool(redirect)
 
 

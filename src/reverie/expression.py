@@ -166,6 +166,8 @@ def named(text: str) -> str:
     try:
         parse(text)
     except UsageError:
+        if ";" in text:  # one text an octave: schedule.objectives
+            return text
         if not _NAME.fullmatch(text):
             raise
         return f'class:"{text.strip()}"'

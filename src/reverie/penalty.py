@@ -1,6 +1,7 @@
 """Penalties: properties of the picture itself, read from ``"image"``, to be subtracted from an objective.
 
-Each but the distance is a sum over the picture with the constants of lucid (Olah et al. 2017): ``channel(...) - 0.05 * l1()``.
+Each but the distance is a sum over the picture with the constants of lucid (Olah et al. 2017):
+``channel(...) - 0.05 * l1()``.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from cyclopts import Group, Parameter
 
 from reverie import recipe as recipes
+from reverie import schedule
 from reverie.cli.dreaming import (
     NOISE,
     NOTHING_SET,
@@ -88,16 +89,21 @@ class Terms:
             )
             if weight is not None
         ]
-        text += "".join(f" - {weight}*{word}" for word, weight in found if float(weight))
-        if self.diversity is None:
-            return text
+        added = "".join(f" - {weight}*{word}" for word, weight in found if float(weight))
+        if self.diversity is not None:
+            added += self._differing(recipe, run, quiet)
+        # What is dreamt in turn, octave by octave, gets the terms in every one.
+        return "; ".join(each + added for each in schedule.objectives(text)) if added else text
+
+    def _differing(self, recipe: recipes.Recipe, run: dict[str, Any], quiet: bool) -> str:
+        assert self.diversity is not None
         weight, mark, layer = self.diversity.partition("@")
         weight = _weight("diversity", weight)
         if recipe.count == 1:
             raise UsageError("--diversity is about several pictures; add --count, as in --count 4.")
         if not mark:
             layer = _dreamt_layer(recipe, run, quiet)
-        return f'{text} + {weight}*diversity("{layer}")' if float(weight) else text
+        return f' + {weight}*diversity("{layer}")' if float(weight) else ""
 
 
 NO_TERMS = Terms()
@@ -158,7 +164,7 @@ def visualize(
     values, run = given(recipe_options), given(run_options)
     recipes.run(run)
     source = None if source == NOISE else source
-    from reverie.expression import named, parse
+    from reverie.expression import named
 
     wanted = [*(named(text) for text in texts), *(_class(name) for name in classes or [])]
     if not wanted and recipe is None:
@@ -178,8 +184,7 @@ def visualize(
     if recipe is not None and "network" not in values:
         consent(made[0].network, bool(run.get("trust")), f"The recipe {recipe}")
     for each in made:
-        if each.objective:
-            parse(each.objective)
+        each.files()  # reads every objective
     code, written = 0, set[Path]()
     for each, target in zip(made, targets([source] * len(made), out), strict=True):
         try:

@@ -70,11 +70,15 @@ def _returning(image: Tensor, first: Tensor, course: Course, time: float, end: f
     before = camera.move(course.settings, time, end).back()
     height, width = image.shape[-2:]
     x, y = camera.places((height, width), before)
-    # How far inside the first frame each place is, in short sides; its edge is soft until it leaves the view.
+    # How far inside the first frame each place is, 0 at its edge: an oval at first, which becomes the frame's own
+    # shape on its way out of sight; its edge is soft.
     short = min(height, width)
-    inside = torch.minimum(width / short / 2 - x.abs(), height / short / 2 - y.abs())
-    near = min(1.0, left / (0.3 * sight))
-    edge = (inside / max(0.25 * near, 1e-3)).clamp(0, 1)
+    near = max(min(1.0, left / (0.5 * sight)), 0.03)
+    power = 2 / near
+    across, down = x.abs() * (2 * short / width), y.abs() * (2 * short / height)
+    longer, shorter = torch.maximum(across, down), torch.minimum(across, down)
+    around = longer * (1 + (shorter / longer.clamp_min(1e-6)) ** power) ** (1 / power)
+    edge = ((1 - around) / (0.4 * min(1.0, left / (0.5 * sight)) + 1e-3)).clamp(0, 1)
     share = min(1.0, (sight - left) / (0.3 * sight))
     weight = share * share * (3 - 2 * share) * edge * edge * (3 - 2 * edge)
     return image.lerp(camera.seen(first, before).clamp(0, 1), weight[None, None])

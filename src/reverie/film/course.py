@@ -6,17 +6,15 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from reverie import schedule
 from reverie.api import Job
-from reverie.expression import Target, parse
-from reverie.film.keyframes import called, curves
+from reverie.expression import parse
+from reverie.film.keyframes import called, curves, whole
 from reverie.film.settings import Video, Zoom, legs
-from reverie.objective import Objective
 from reverie.plan import Plan, revised
-from reverie.recipe import Recipe
-from reverie.targets import guidance, resolve
+from reverie.schedule import objectives
 
 _STRIDE = 0x9E3779B97F4A7C15  # odd, so every frame of a film draws from a seed of its own
+FAINT = 1e-9  # a weight of 0, in the language of objectives
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,28 +34,32 @@ class Course:
 
     def __init__(self, job: Job, settings: Zoom | Video) -> None:
         self._plan, self._recipe, self._settings = job.plan, job.record.recipe, settings
-        text = self._recipe.objective or job.plan.network.objective
+        self._revised = self._recipe, self._plan
+        network = job.plan.network.objective
+        self._text = self._recipe.objective or ("" if self._recipe.guide else network)
         self._legs: list[tuple[str, Fraction]] = []
         self._fade = Fraction(0)
         if isinstance(settings, Zoom):
             self._fade = Fraction(settings.fade)
             self._legs = [legs(each, Fraction(settings.fps)) for each in settings.through]
-        texts = tuple(each for each, _ in self._legs) or schedule.objectives(text)
-        self._curves = curves(settings, self._recipe, texts)
-        self._names = {called(target) for each in texts for target in parse(each)}
+        texts = [each for each, _ in self._legs] or [self._text]
+        targets = [target for each in texts for part in objectives(each) if part for target in parse(part)]
+        self._curves = curves(settings, self._recipe, targets)
+        self._names = {called(target) for target in targets}
         for each in texts:
-            resolve(
-                job.plan.network, each, assets=job.plan.assets
-            )  # a misspelt name must not wait for its turn
+            # A misspelt name must not wait for its turn.
+            revised(job.plan, self._recipe.model_copy(update={"objective": each}))
 
     def at(self, time: Fraction, number: int) -> Moment:
         """What holds at ``time`` seconds, at frame ``number``."""
         values, settings = self._values(float(time)), self.settings(float(time))
-        recipe = self._recipe.model_copy(update=_rounded(self._recipe, values))
-        plan = self._plan if recipe == self._recipe else revised(self._plan, recipe)
+        own = {name: value for name, value in values.items() if name not in settings.moving}
+        recipe = self._recipe.model_copy(update=_rounded(self._recipe, own))
         if self._legs or self._names & values.keys():
-            guides = guidance(plan.network, recipe, plan.assets)
-            plan = plan.dreaming(Objective(guides + self._objective(time, values, recipe).terms))
+            recipe = recipe.model_copy(update={"objective": self._objective(time, values)})
+        if recipe != self._revised[0]:
+            self._revised = recipe, self._plan if recipe == self._recipe else revised(self._plan, recipe)
+        plan = self._revised[1]
         plan = replace(plan, seed=(plan.seed + number * _STRIDE) % 2**63)
         fewer = tuple(replace(each, steps=settings.frame_steps) for each in plan.octaves)
         return Moment(plan, replace(plan, octaves=fewer), settings)
@@ -65,21 +67,19 @@ class Course:
     def settings(self, time: float) -> Any:
         """The film's settings as they are at ``time`` seconds."""
         values = self._values(time)
-        return (
-            self._settings.model_copy(update=_rounded(self._settings, values)) if values else self._settings
-        )
+        own = {name: value for name, value in values.items() if name in self._settings.moving}
+        return self._settings.model_copy(update=_rounded(self._settings, own))
 
     def _values(self, time: float) -> dict[str, float]:
         return {name: curve.at(time) for name, curve in self._curves.items()}
 
-    def _objective(self, time: Fraction, values: dict[str, float], recipe: Recipe) -> Objective:
+    def _objective(self, time: Fraction, values: dict[str, float]) -> str:
         if not self._legs:
-            return self._weighed(recipe.objective or self._plan.network.objective, values, recipe.focus)
+            return ";".join(_weighed(part, values) for part in objectives(self._text))
         objective, following, share = self._leg(time)
-        made = self._weighed(objective, values, recipe.focus)
-        return (
-            made if not share else (1 - share) * made + share * self._weighed(following, values, recipe.focus)
-        )
+        if not share:
+            return _weighed(objective, values)
+        return f"{_weighed(objective, values, 1 - share)} {_weighed(following, values, share)}"
 
     def _leg(self, time: Fraction) -> tuple[str, str, float]:
         """The objective at ``time``, the one that follows, and how far that has come, 0 to below 1."""
@@ -94,25 +94,14 @@ class Course:
         share = float(1 - left / fade) if fade and left < fade else 0.0
         return objective, self._legs[(at + 1) % len(self._legs)][0], share
 
-    def _weighed(self, text: str, values: dict[str, float], focus: float) -> Objective:
-        terms = tuple(
-            term
-            for target in parse(text)
-            for term in (
-                values.get(called(target), target.weight)
-                * resolve(self._plan.network, _spelled(target), focus, self._plan.assets)
-            ).terms
-        )
-        return Objective(terms)
 
-
-def _spelled(target: Target) -> str:
-    """A term in the language of objectives, with weight 1."""
-    return replace(target, weight=1.0).text()
+def _weighed(text: str, values: dict[str, float], share: float = 1.0) -> str:
+    """The objective ``text`` with its weights as ``values`` say, all times ``share``."""
+    weights = [(target, share * values.get(called(target), target.weight)) for target in parse(text)]
+    return " ".join(replace(target, weight=weight or FAINT).text() for target, weight in weights)
 
 
 def _rounded(model: Any, values: dict[str, float]) -> dict[str, float | int]:
+    """``values`` of the fields of ``model``, whole where those are."""
     own = {name: value for name, value in values.items() if name in type(model).model_fields}
-    return {
-        name: round(value) if isinstance(getattr(model, name), int) else value for name, value in own.items()
-    }
+    return {name: round(value) if whole(type(model), name) else value for name, value in own.items()}

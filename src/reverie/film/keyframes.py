@@ -5,26 +5,41 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
+
+from pydantic import BaseModel
 
 from reverie.errors import UnknownName, UsageError
-from reverie.expression import Target, parse
+from reverie.expression import Target
 from reverie.film.settings import Ease, Video, Zoom, seconds
 from reverie.recipe import Recipe, validated
 
-# Numbers that a film holds fast: randomness, and what only the first frame of a scene takes.
+# Numbers that a film holds fast, and why.
 FIXED = {
     "seed": "all randomness follows from it and the frame's number",
     "steps": "only the first frame of a scene takes them; frame_steps says how many the others get",
-    "octaves": "the dream's sizes must stay",
-    "octave_scale": "the dream's sizes must stay",
-    "smallest": "the dream's sizes must stay",
+    "octaves": "the sizes of a dream must stay",
+    "octave_scale": "the sizes of a dream must stay",
+    "smallest": "the sizes of a dream must stay",
+    "above": "the sizes of a dream must stay",
+    "smooth_kernel": "between two odd widths lies an even one; smooth_sigma decides the blur anyway",
+    "count": "a film is one picture after the other",
 }
+
+
+def _kinds(model: type[BaseModel], name: str) -> set[Any]:
+    annotation = model.model_fields[name].annotation
+    return set(get_args(annotation)) or {annotation}
+
+
 NUMBERS = tuple(
-    name
-    for name, each in Recipe.model_fields.items()
-    if each.annotation in (int, float) and name not in FIXED
+    name for name in Recipe.model_fields if _kinds(Recipe, name) & {int, float} and name not in FIXED
 )
+
+
+def whole(model: type[BaseModel], name: str) -> bool:
+    """Whether that field takes whole numbers alone."""
+    return float not in _kinds(model, name)
 
 
 @dataclass(frozen=True)
@@ -52,25 +67,21 @@ def _eased(share: float, ease: Ease) -> float:
     return share if ease == "linear" else 0.0
 
 
-def targets(texts: tuple[str, ...]) -> dict[str, Target]:
-    """The terms of these objectives by the name that keyframes call them by."""
-    return {called(target): target for text in texts for target in parse(text)}
-
-
 def called(target: Target) -> str:
     """What keyframes call a term: its name, with a channel's number or the other classes behind it."""
     name = "|".join((target.name, *target.others))
     name = name if target.last is None else f"{name}..{target.last}"
-    return name if target.channel is None else f"{name}:{target.channel}"
+    name = name if target.channel is None else f"{name}:{target.channel}"
+    return f"{target.function}({name})" if target.function else name
 
 
-def curves(settings: Zoom | Video, recipe: Recipe, objectives: tuple[str, ...]) -> Mapping[str, Curve]:
+def curves(settings: Zoom | Video, recipe: Recipe, targets: list[Target]) -> Mapping[str, Curve]:
     """A curve for every number that the keyframes of ``settings`` name.
 
     Where no keyframe stands at the start, the number sets out from the recipe's or the setting's own value.
     Raises :class:`UsageError` in one sentence for what cannot be read or cannot change.
     """
-    terms = targets(objectives)
+    terms = {called(target): target for target in targets}
     found: dict[str, dict[float, tuple[float, Ease]]] = {}
     time, ease = None, settings.ease
     for word in settings.at:
@@ -121,14 +132,16 @@ def _value(name: str, text: str, settings: Zoom | Video, terms: Mapping[str, Tar
     if name in terms:
         return value
     model = type(settings) if name in settings.moving else Recipe
-    whole = model.model_fields[name].annotation is int
-    if whole and not value.is_integer():
+    if whole(model, name) and not value.is_integer():
         raise UsageError(f"--at {name}={text} must be a whole number.")
-    validated(model, {name: int(value) if whole else value})
+    validated(model, {name: int(value) if whole(model, name) else value})
     return value
 
 
 def _own(name: str, settings: Zoom | Video, recipe: Recipe, terms: Mapping[str, Target]) -> float:
     if name in terms:
         return terms[name].weight
-    return float(getattr(settings if name in settings.moving else recipe, name))
+    value = getattr(settings if name in settings.moving else recipe, name)
+    if not isinstance(value, int | float):
+        raise UsageError(f"{name} has no single number to set out from; write --at 0s {name}=... too.")
+    return float(value)

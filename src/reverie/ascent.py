@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -13,11 +13,31 @@ from reverie.network import Network
 from reverie.objective import Objective, Sight
 from reverie.ops import EPSILON, mean_abs
 from reverie.param import Param
-from reverie.shaping import Rows, Shaping, Walk, blended, walked
+from reverie.shaping import Rows, Shaping, Walk, blended, stripwise, walked
 from reverie.transform import Transform
+
+STRIP = 3 << 19  # pixels of the strips in which a very large picture takes its step
 
 Look = Callable[[Network, Objective, Tensor, torch.Generator | None], tuple[Tensor, Tensor]]
 """What :func:`image_gradient` is: the whole picture at once, or its tiles stitched."""
+
+
+@runtime_checkable
+class Keeping(Protocol):
+    """A look at pictures too large to be copied: it combines the terms itself and keeps their gradient small."""
+
+    keeps: bool
+
+    def kept(
+        self,
+        network: Network,
+        objective: Objective,
+        image: Tensor,
+        transform: Transform,
+        generator: torch.Generator,
+        balance: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """Scores [T, B] and the combined gradient [B, 3, H, W], in bfloat16."""
 
 
 def image_gradient(
@@ -64,6 +84,10 @@ def gradient(
 
     Terms that follow the view are fitted to this step's, for which they need the octave's ``sight``.
     """
+    weights = [term.weight for term in objective.terms]
+    if isinstance(look, Keeping) and look.keeps:
+        scores, kept = look.kept(network, objective, param.image(), transform, generator, balance)
+        return torch.einsum("t,tb->b", scores.new_tensor(weights), scores), kept
     leaf = param.values.detach().requires_grad_(True)
     following = objective.follows and sight is not None
     drawn = generator.get_state() if following else None
@@ -72,7 +96,6 @@ def gradient(
     if drawn is not None and sight is not None:
         objective = objective.following(replace(sight, view=lambda image: transform(image, _again(drawn))))
     scores, gradients = look(network, objective, seen, generator)
-    weights = [term.weight for term in objective.terms]
     strengths = [term.weight * (term.share if balance else 1.0) for term in objective.terms]
     # Not as grad_outputs, which makes torch import its symbolic algebra: a second at the first step.
     with torch.enable_grad():
@@ -116,9 +139,29 @@ class Ascent:
     steps: int = 1
 
     def step(self, param: Param, gradient: Tensor, state: Taken | None) -> tuple[Param, Taken]:
+        if gradient.dtype == torch.bfloat16:
+            return self._in_place(param, gradient, state)
         taken = self.directed(gradient, state)
         assert taken.direction is not None
         return param.moved(self.step_size * taken.direction), taken
+
+    def _in_place(self, param: Param, gradient: Tensor, state: Taken | None) -> tuple[Param, Taken]:
+        """The same, strip by strip, for a picture too large for copies: its direction is kept like its gradient."""
+        size, done = (gradient.shape[-2], gradient.shape[-1]), state.steps if state else 0
+        before = state.direction if state else None
+        # With momentum the direction takes the place of the one before: each strip reads its own rows of it alone.
+        direction = torch.empty_like(gradient) if before is None and self.momentum else before
+
+        def walk(rows: Rows) -> Walk:
+            last = None if before is None else rows.inside().of(before).float()
+            return self.walk(rows.of(gradient).float(), last, rows, done)
+
+        for rows, part in stripwise(walk, self.shaping.strips(size, max(64, STRIP // size[1]))):
+            within = slice(rows.first, rows.last)
+            param.values[..., within, :].add_(part, alpha=self.step_size).clamp_(0, 1)
+            if direction is not None:
+                direction[..., within, :] = part
+        return param, Taken(done + 1, direction)
 
     def directed(self, gradient: Tensor, state: Taken | None) -> Taken:
         """The direction of the next step."""

@@ -13,25 +13,28 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from reverie.ascent import image_gradient
+from reverie.ascent import STRIP, Ascent, image_gradient
 from reverie.errors import UsageError
 from reverie.loop import render
 from reverie.network import Network
 from reverie.objective import Objective
 from reverie.ops import Size, resize
+from reverie.param import Pixels
 from reverie.plan import Octave, Plan
 from reverie.recipe import Run
-from reverie.tile import Tiles
+from reverie.tile import Tiles, moves
 
 SIDES = (4096, 3072, 2048, 1536, 1024, 768, 512, 384, 256, 192, 128, 96, 64)
 """Sides of tiles to choose from, in pixels."""
+
+VAST = 16_000_000  # pixels from which on a tiled picture is never copied
 
 SMALL, LARGE = 128, 288  # sides of the pictures that are tried out
 ROOM = 96 << 20  # bytes: what libraries set aside besides, and encoders want at the end
@@ -202,15 +205,16 @@ def fitted(plan: Plan, options: Run, batch: int = 1) -> Plan:
     Raises :class:`UsageError` where ``memory`` does not suffice for the smallest tiles.
     """
     tile, mode, memory = options.tile, options.tile_mode, options.memory
+    keeps = can_keep(plan)
     if tile == "none":
         return plan
     if tile != "auto":
-        return replace(plan, look=_tiles(plan, tile, mode))
+        return replace(plan, look=_tiles(plan, Tiles(tile, mode, keeps)))
     room = resident() + round(0.8 * free()) if memory == "auto" else memory
     height, width = plan.size
     # What any network needs a pixel was seen to stay below 4 kB: most pictures fit without asking twice.
     if memory == "auto" and resident() + 4096 * batch * height * width < room:
-        return plan if mode == "exact" else replace(plan, look=Tiles(512, mode))
+        return plan if mode == "exact" else replace(plan, look=Tiles(512, mode, keeps))
     trial = _Trial(plan, batch)
     if mode == "exact" and _peak(plan, trial) <= room:
         return plan
@@ -219,7 +223,7 @@ def fitted(plan: Plan, options: Run, batch: int = 1) -> Plan:
     for side in SIDES:
         if side >= max(height, width) and side > SIDES[-1] and mode == "exact":
             continue
-        tiled = replace(plan, look=Tiles(side, mode))
+        tiled = replace(plan, look=Tiles(side, mode, keeps))
         try:
             least = _tiled_peak(tiled, trial, blind, look)
         except UsageError as error:
@@ -232,7 +236,7 @@ def fitted(plan: Plan, options: Run, batch: int = 1) -> Plan:
             )
             return replace(tiled, notes=(*plan.notes, note) if mode == "exact" else plan.notes)
     if memory == "auto":
-        return plan if refused else replace(plan, look=Tiles(SIDES[-1], mode))
+        return plan if refused else replace(plan, look=Tiles(SIDES[-1], mode, keeps))
     if refused:
         raise UsageError(
             f"A picture of {width}x{height} needs more than {readable(memory)}, and cannot be dreamt in exact tiles; "
@@ -244,9 +248,22 @@ def fitted(plan: Plan, options: Run, batch: int = 1) -> Plan:
     )
 
 
-def _tiles(plan: Plan, side: int, mode: Literal["exact", "shifted"]) -> Tiles:
-    look = Tiles(side, mode)
-    if mode == "exact":  # what cannot be tiled is said now
+def can_keep(plan: Plan) -> bool:
+    """Whether a picture is so large that its gradient is kept in half the bytes, and its dream one that allows it."""
+    height, width = plan.size
+    return height * width >= VAST and all(
+        type(octave.rule) is Ascent
+        and octave.param is Pixels
+        and plan.detail != "carry"
+        and octave.views == 1
+        and not (octave.crops or octave.compares)
+        and moves(octave.transform)
+        for octave in plan.octaves
+    )
+
+
+def _tiles(plan: Plan, look: Tiles) -> Tiles:
+    if look.mode == "exact":  # what cannot be tiled is said now
         for octave in plan.octaves:
             look.layout(plan.network, octave.objective.layers, _seen(octave))
     return look
@@ -288,8 +305,15 @@ def _peak(plan: Plan, trial: _Trial) -> float:
 
 
 def _tiled_peak(plan: Plan, trial: _Trial, blind: _Cost, look: _Cost) -> float:
-    area = plan.size[0] * plan.size[1]
-    tile = look(max(_areas(plan, plan.octaves[-1])))
+    area, octave = plan.size[0] * plan.size[1], plan.octaves[-1]
+    tile = look(max(_areas(plan, octave)))
+    if isinstance(plan.look, Tiles) and plan.look.keeps and isinstance(octave.rule, Ascent):
+        # The picture, its direction, the gradients of all terms, and of its step a strip of rows.
+        terms = len(octave.objective.terms)
+        strip = max(64, STRIP // plan.size[1]) + 2 * octave.rule.shaping.reach
+        step = blind(strip * plan.size[1]) + 18 * area
+        held = max(18 * area + 6 * terms * area + tile, step + 6 * area)
+        return resident() + SLACK * held * trial.batch + ROOM
     return resident() + SLACK * (blind(area) + tile) + KEPT * trial.batch * area + ROOM
 
 

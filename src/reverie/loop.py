@@ -57,14 +57,21 @@ def render(plan: Plan, source: Tensor, detail: Tensor | None = None) -> Iterator
     dreamt: Tensor | None = None
     index = 0
     for at, octave in enumerate(plan.octaves):
-        base = resize(source, octave.size).clamp(0, 1)
+        last = at + 1 == len(plan.octaves)
+        base = _within(resize(source, octave.size), source)
         # In every octave, so that what an earlier frame dreamt finely survives the coarse ones.
-        ground = base if detail is None else (base + resize(detail, octave.size)).clamp(0, 1)
-        begun = start(plan.detail, ground, added, dreamt)
+        ground = base if detail is None else (base + resize(detail, octave.size)).clamp_(0, 1)
+        # At the end a picture may be as large as the memory: what is not needed any more is not kept.
+        needed = not last or plan.compares or octave.compares
+        begun = start(plan.detail, ground, added, dreamt, spare=not needed)
         if octave.mask is not None:
             begun = torch.where(octave.mask > 0, begun, base)
-        end = index + octave.steps
-        for param, score, step, ended in _octave(plan, octave, at, octave.param(begun), base):
+        end, dreamt = index + octave.steps, None
+        steps = _octave(plan, octave, at, octave.param(begun), base)
+        if not needed:
+            base = ground = begun = source
+            added = None
+        for param, score, step, ended in steps:
             dreamt = param.image()
             if octave.mask is not None and not isinstance(param, Pixels):  # pixels are held back by their rule
                 dreamt = torch.where(octave.mask > 0, base.lerp(dreamt, octave.mask), base)
@@ -72,8 +79,14 @@ def render(plan: Plan, source: Tensor, detail: Tensor | None = None) -> Iterator
             shown = _shown(plan, dreamt, base, source, done=index + 1 == plan.total)
             yield Frame(shown, score, at, len(plan.octaves), step, octave.steps, index, plan.total)
             index += 1
-        assert dreamt is not None
-        added = dreamt - (begun if plan.detail == "carry" else ground)
+        if not last:
+            assert dreamt is not None
+            added = dreamt - (begun if plan.detail == "carry" else ground)
+
+
+def _within(made: Tensor, source: Tensor) -> Tensor:
+    """``made`` out of ``source`` in 0..1, which may be it."""
+    return made.clamp(0, 1) if made is source else made.clamp_(0, 1)
 
 
 def _shown(plan: Plan, dreamt: Tensor, base: Tensor, source: Tensor, done: bool) -> Tensor:
@@ -90,8 +103,12 @@ def _octave(
 ) -> Iterator[tuple[Param, Tensor, int, bool]]:
     # Seeded by octave, so that pictures of different sizes draw alike in the octaves they share.
     generator = torch.Generator().manual_seed((plan.seed * 1_000_003 + at) % 2**63)
-    sight = Sight(param.image(), base, lambda image: octave.still(image, generator), plan.capture)
-    objective = octave.objective.measured(sight)
+    sight: Sight | None = None
+    objective = octave.objective
+    if objective.measures or objective.follows:
+        sight = Sight(param.image(), base, lambda image: octave.still(image, generator), plan.capture)
+        objective = objective.measured(sight)
+    del base
     state: Any = None
     for step in range(octave.steps):
         network = plan.network.redirected() if step < octave.redirect else plan.network

@@ -46,14 +46,20 @@ def start(
     source: Tensor,
     added: Tensor | None,
     dreamt: Tensor | None,
+    spare: bool = False,
 ) -> Tensor:
     """The image an octave starts at, from the pristine ``source`` at its size.
 
     ``reinject``: the source plus all that was dreamt so far (DeepDream 2015); ``carry``: the
     source plus what the last octave alone added; ``lost``: the dreamt picture itself, enlarged,
-    so that the source survives only at its coarsest. ``added`` and ``dreamt`` may have any size.
+    so that the source survives only at its coarsest. ``added`` and ``dreamt`` may have any size. What is
+    returned lies in ``source`` itself where that can be spared, and is made channel by channel.
     """
     size = (source.shape[-2], source.shape[-1])
     if detail == "lost" and dreamt is not None:
         return resize(dreamt, size).clamp(0, 1)
-    return source.clone() if added is None else (source + resize(added, size)).clamp(0, 1)
+    begun = source if spare else source.clone()
+    if added is not None:
+        for channel in range(source.shape[1]):
+            begun[:, channel : channel + 1].add_(resize(added[:, channel : channel + 1], size)).clamp_(0, 1)
+    return begun

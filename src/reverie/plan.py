@@ -52,6 +52,11 @@ class Octave:
     mask: Tensor | None = None
     max_gain: float | None = None
 
+    @property
+    def compares(self) -> bool:
+        """Whether the picture it begins with is asked for again in its course."""
+        return self.mask is not None or self.objective.measures or self.objective.follows
+
 
 @dataclass(frozen=True, eq=False)
 class Plan:
@@ -81,6 +86,11 @@ class Plan:
             return self.look.capture(self.network, image, layers)
         with torch.no_grad():
             return self.network.capture(image, layers)
+
+    @property
+    def compares(self) -> bool:
+        """Whether what is shown depends on the source, besides on the dream."""
+        return self.color != "dream" or self.blend > 0
 
     @property
     def total(self) -> int:

@@ -16,9 +16,11 @@ from reverie.objective import Objective, Term
 from reverie.ops import Size
 from reverie.tile.cuts import IMAGE, Grid, Tile, cropped, holds, scattered, tiles, units
 from reverie.tile.head import Head, head
+from reverie.tile.stream import gathered, moves, through
 from reverie.tile.view import View
+from reverie.transform import Transform
 
-__all__ = ["Layout", "Tiles", "View"]
+__all__ = ["Layout", "Tiles", "View", "moves"]
 
 Adding = Literal["mean", "sum"]
 
@@ -44,11 +46,13 @@ class Tiles:
     ``side`` is how many pixels a tile owns each way; margins as wide as the receptive field come on top.
     ``exact`` gives the gradient of the whole picture: a term that adds up over places is scored tile by tile, any
     other on the stitched activations of its layers, in a pass of its own. ``shifted`` is the way of TensorFlow's
-    DeepDream tutorial: tiles without margins, dreamt each by itself, cut elsewhere at every step.
+    DeepDream tutorial: tiles without margins, dreamt each by itself, cut elsewhere at every step. With ``keeps`` the
+    gradient is kept in bfloat16, and neither it nor the picture is ever copied: for pictures of many megapixels.
     """
 
     side: int
     mode: Literal["exact", "shifted"] = "exact"
+    keeps: bool = False
     _layouts: dict[tuple[Network, frozenset[str], Size], Layout] = field(default_factory=dict, repr=False)
 
     def __call__(
@@ -65,12 +69,24 @@ class Tiles:
         gradients = image.new_zeros(len(objective.terms), *image.shape)
         return self.add(network, objective, View.of(image), gradients, generator), gradients
 
+    def kept(
+        self,
+        network: Network,
+        objective: Objective,
+        image: Tensor,
+        transform: Transform,
+        generator: torch.Generator,
+        balance: bool,
+    ) -> tuple[Tensor, Tensor]:
+        """Scores [T, B] and the combined gradient [B, 3, H, W] of ``image`` seen through ``transform``."""
+        return gathered(self, network, objective, through(transform, image, generator), generator, balance)
+
     def add(
         self,
         network: Network,
         objective: Objective,
         view: View,
-        gradients: Tensor,
+        gradients: Tensor | Sequence[Tensor],
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Like calling it, for a picture seen through a view; adds to ``gradients`` and returns the scores."""
@@ -149,7 +165,7 @@ class Tiles:
         network: Network,
         objective: Objective,
         view: View,
-        gradients: Tensor,
+        gradients: Tensor | Sequence[Tensor],
         generator: torch.Generator | None,
     ) -> Tensor:
         phase = torch.randint(0, self.side, (2,), generator=generator).tolist()

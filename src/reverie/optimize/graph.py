@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from reverie.optimize.operations import Convolution, Gated
+from reverie.optimize.operations import Branches, Convolution, Gated
 from reverie.trace import leaf
 
 
@@ -96,7 +96,14 @@ class Pooled:
     pool: nn.Module
 
 
-Part = nn.Module | Fused | Pooled | Tensor
+@dataclass
+class Siblings:
+    """1x1 convolutions that read the same."""
+
+    convs: list[Fused]
+
+
+Part = nn.Module | Fused | Pooled | Siblings | Tensor
 Parts = dict[fx.Node, Part]
 
 
@@ -124,7 +131,7 @@ class Builder:
         for node, part in parts.items():
             if type(part) is nn.Conv2d and part.padding_mode == "zeros" and not isinstance(part.padding, str):
                 parts[node] = Fused(part)
-        for rewrite in (_norms_folded, _relus_fused, _gates_moved):
+        for rewrite in (_norms_folded, _relus_fused, _gates_moved, _siblings_joined):
             rewrite(graph, parts)
         made: dict[str, Any] = {}
         for at, (node, part) in enumerate(parts.items()):
@@ -137,6 +144,8 @@ class Builder:
             return Convolution(self._conv(part.conv, part.norm), part.relu, part.gated)
         if isinstance(part, Pooled):
             return Gated(part.pool)
+        if isinstance(part, Siblings):
+            return Branches([self._conv(each.conv, each.norm) for each in part.convs])
         key = (id(part),)
         if key not in self._converted:
             self._converted[key] = self._moved(copy.deepcopy(part))
@@ -199,6 +208,25 @@ def _gates_moved(graph: fx.Graph, parts: Parts) -> None:
             if before is not None:
                 before.gated = False
                 parts[node] = Pooled(part)
+
+
+def _siblings_joined(graph: fx.Graph, parts: Parts) -> None:
+    """The 1x1 convolutions at the head of an inception block's branches are one, whose output is sliced."""
+    families: dict[tuple[Any, ...], list[fx.Node]] = {}
+    for node, part in parts.items():
+        if isinstance(part, Fused) and part.relu and part.gated and len(node.args) == 1:
+            conv = part.conv
+            if conv.kernel_size == (1, 1) and conv.padding == (0, 0) and conv.groups == 1:
+                families.setdefault((node.args[0], conv.stride), []).append(node)
+    for family in families.values():
+        if len(family) > 1:
+            with graph.inserting_before(family[0]):
+                joined = graph.call_module("joined", (family[0].args[0],))
+            parts[joined] = Siblings([part for node in family if isinstance(part := parts[node], Fused)])
+            for at, node in enumerate(family):
+                with graph.inserting_after(joined):
+                    slice_ = graph.call_function(operator.getitem, (joined, at))
+                _dropped(node, graph, parts, slice_)
 
 
 def _alone(source: Any, parts: Parts, relu: bool = False) -> Fused | None:

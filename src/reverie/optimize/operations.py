@@ -5,6 +5,7 @@ All weights are frozen: the only gradient that anybody wants is that of the inpu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -135,6 +136,41 @@ class _Convolved(Function):
             windows = (conv.stride, conv.padding, conv.dilation, False, (0, 0), conv.groups)
             found = aten.convolution_backward(g, like, conv.weight, None, *windows, (True, False, False))[0]
         return found, g if ctx.added else None, None, None
+
+
+class Branches(nn.Module):
+    """1x1 convolutions of one input with a ReLU each, as one: a tuple of their outputs, slices of one tensor."""
+
+    def __init__(self, convs: Sequence[nn.Conv2d]) -> None:
+        super().__init__()
+        self.widths = [conv.out_channels for conv in convs]
+        first = convs[0]
+        whole = nn.Conv2d(first.in_channels, sum(self.widths), 1, _pair(first.stride), device="meta")
+        weight = torch.cat([conv.weight for conv in convs]).contiguous(memory_format=torch.channels_last)
+        zeros = first.weight.new_zeros
+        biases = [zeros(conv.out_channels) if conv.bias is None else conv.bias for conv in convs]
+        whole.weight, whole.bias = nn.Parameter(weight), nn.Parameter(torch.cat(biases))
+        self.whole = Convolution(whole, relu=True)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        found: tuple[Tensor, ...] = _Branched.apply(x, self.whole, self.widths)  # type: ignore[no-untyped-call]
+        return found
+
+
+class _Branched(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, conv: Convolution, widths: list[int]) -> tuple[Tensor, ...]:
+        y = conv.computed(x, None, True)
+        ctx.conv, ctx.shape = conv, x.shape
+        ctx.save_for_backward(y)
+        found: tuple[Tensor, ...] = torch.split(y, widths, 1)
+        return found
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        g = aten.threshold_backward(torch.cat(gradients, 1), ctx.saved_tensors[0], 0)
+        return ctx.conv.returned(g, ctx.shape), None, None
 
 
 class Gated(nn.Module):

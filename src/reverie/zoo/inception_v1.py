@@ -85,7 +85,7 @@ class InceptionV1(nn.Module):
             self._conv(f"{name}_3x3", three_reduce, three, 3)
             self._conv(f"{name}_5x5_bottleneck", inputs, five_reduce, 1)
             self._conv(f"{name}_5x5", five_reduce, five, 5)
-            self.add_module(f"{name}_pool", SameMaxPool2d(1))
+            self.add_module(f"{name}_pool", nn.MaxPool2d(3, 1, 1))
             self._conv(f"{name}_pool_reduce", inputs, pool, 1)
             self.add_module(name, Concat())
             inputs = one + three + five + pool
@@ -93,7 +93,9 @@ class InceptionV1(nn.Module):
         self.softmax2_pre_activation_matmul = nn.Linear(inputs, count)
 
     def _conv(self, name: str, inputs: int, width: int, kernel: int, stride: int = 1) -> None:
-        self.add_module(f"{name}_pre_relu_conv", SameConv2d(inputs, width, kernel, stride))
+        # At a stride of 1 "SAME" is the same padding on all sides.
+        conv = nn.Conv2d(inputs, width, kernel, padding=kernel // 2)
+        self.add_module(f"{name}_pre_relu_conv", conv if stride == 1 else SameConv2d(inputs, width, kernel, stride))
         self.add_module(name, nn.ReLU())
 
     def _run(self, x: Tensor, *names: str) -> Tensor:

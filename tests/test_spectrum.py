@@ -60,3 +60,24 @@ def test_natural_noise_has_the_spectrum_of_our_renders() -> None:
     for color, (strength, decay) in enumerate(spectrum.NATURAL):
         at = (cycles > 2) & (cycles < 30)
         np.testing.assert_allclose(found[color].numpy()[at], 64 * 64 * strength / cycles[at] ** decay, rtol=1e-3)
+
+
+def test_the_fit_of_our_renders_finds_a_spectrum_that_is_known() -> None:
+    pytest.importorskip("cv2")
+    from training.spectrum import SIDE, fitted
+
+    known = [(0.1, 1.2), (0.2, 1.0), (0.3, 1.5)]
+    cycles = (spectrum.frequencies((SIDE, SIDE)).float() * SIDE).clamp_min(1)
+    planes = torch.stack([SIDE**2 * strength / cycles**decay for strength, decay in known])
+    white = torch.fft.rfft2(torch.randn(60, 3, SIDE, SIDE, generator=drawn())) / SIDE
+    field = torch.fft.irfft2(planes * white, s=(SIDE, SIDE))
+    found = fitted(0.5 + spectrum.correlated(field) / 4)
+    np.testing.assert_allclose(np.array(found), np.array(known), rtol=0.12)
+
+
+@pytest.mark.slow
+def test_natural_is_what_our_renders_give() -> None:
+    pytest.importorskip("cv2")
+    from training.spectrum import fitted, renders
+
+    np.testing.assert_allclose(np.array(fitted(renders())), np.array(spectrum.NATURAL), rtol=0.01)

@@ -19,16 +19,16 @@ FLOORS = [
     ["smoothing", "shaping", "ascent", "optimizer", "tile", "octave", "optimize"],
     ["targets", "viewing", "plan", "loop", "record"],
     ["budget", "zoo", "atlas"],
-    ["shelf", "api"],
+    ["shelf", "checkpoint", "api"],
     ["film"],
     ["cli"],
 ]
 ORDER = [name for rooms in FLOORS for name in rooms]
 CORE = {name for rooms in FLOORS[:4] for name in rooms}
-HOME_OF = {"safetensors": {"zoo", "film"}, "pooch": {"zoo"}, "filelock": {"zoo", "film"}, "google": {"zoo"},
-           "requests": {"zoo"},
+HOME_OF = {"safetensors": {"zoo", "checkpoint", "film"}, "pooch": {"zoo"},
+           "filelock": {"zoo", "film"}, "google": {"zoo"}, "requests": {"zoo"},
            "PIL": {"image", "atlas", "shelf", "film", "cli"}, "tifffile": {"image"}, "cyclopts": {"cli"},
-           "rich": {"cli"}, "pydantic": {"recipe", "record", "film", "cli"},
+           "rich": {"cli"}, "pydantic": {"recipe", "record", "checkpoint", "film", "cli"},
            "torchvision": {"zoo/adopt"}, "timm": {"zoo/adopt"}, "keras": {"zoo/adopt"}, "h5py": {"zoo/adopt"},
            "huggingface_hub": {"zoo/adopt"}, "av": {"film"}, "cv2": {"film"}, "matplotlib": {"plot"}}
 

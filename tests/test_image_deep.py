@@ -203,5 +203,5 @@ def test_memory_of_saving_and_loading(tmp_path, name, depth, side):
     saved = growth(PEAK, tmp_path / name, side, depth)
     read = growth(LOAD, tmp_path / name)
     # Pillow keeps 4 bytes a pixel while it decodes or encodes a whole picture.
-    assert saved < 40 + megapixels * (5 if name == "a.jpg" else 0)
-    assert read < 40 + megapixels * (3 * depth / 8 + (0 if name == "a.tif" else 4))
+    assert saved < 100 + megapixels * (5 if name == "a.jpg" else 0)
+    assert read < 100 + megapixels * (3 * depth / 8 + (0 if name == "a.tif" else 4))

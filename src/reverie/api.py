@@ -6,13 +6,14 @@ import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from reverie import budget, image, record, shelf, zoo
+from reverie.checkpoint import Checkpoint
 from reverie.errors import InputError, UsageError
 from reverie.expression import named
 from reverie.image import Photo
@@ -63,8 +64,19 @@ class Picture:
     ) -> bytes:
         """What :meth:`save` would write into a file of that suffix."""
         buffer = io.BytesIO()
-        image.write(buffer, self.pixels, suffix, **self._contents(metadata, depth))
+        self.write(buffer, suffix, metadata=metadata, depth=depth)
         return buffer.getvalue()
+
+    def write(
+        self,
+        file: BinaryIO,
+        suffix: str = ".png",
+        *,
+        metadata: bool = True,
+        depth: Literal[8, 16] | None = None,
+    ) -> None:
+        """What :meth:`save` would write, into an open binary file that can seek."""
+        image.write(file, self.pixels, suffix, **self._contents(metadata, depth))
 
     def _contents(self, metadata: bool, depth: Literal[8, 16] | None) -> dict[str, Any]:
         depth = depth or self.depth
@@ -125,20 +137,30 @@ class Job:
         rows = [slice(at, at + 256) for at in range(0, size[0], 256)]
         return all(torch.equal(image[..., at, :], unit(self.source[..., at, :]).clamp(0, 1)) for at in rows)
 
-    def frames(self) -> Iterator[Frame]:
-        """Every step; closing the iterator stops the work."""
-        return render(self.plan, self.source)
+    def frames(self, checkpoint: Checkpoint | None = None, resume: bool = True) -> Iterator[Frame]:
+        """Every step; closing the iterator stops the work. With a ``checkpoint``, kept in it from octave to octave,
+        and begun where that one left off unless ``resume`` is False."""
+        octave, passed = checkpoint.found() if checkpoint and resume else (0, None)
+        for frame in render(self.plan, self.source, octave=octave, passed=passed):
+            if checkpoint:
+                checkpoint.keep(frame)
+            yield frame
 
 
 def dream(
-    source: Source = None, *, on_frame: Callable[[Frame], None] | None = None, **options: Any
+    source: Source = None,
+    *,
+    on_frame: Callable[[Frame], None] | None = None,
+    resume: str | Path | None = None,
+    **options: Any,
 ) -> Picture:
     """Dream a picture and return it.
 
     ``source`` is a path, a uint8 or float array [H, W, 3], a tensor [3, H, W] or [1, 3, H, W] in
     0..1, a Pillow image, or None for noise. ``options`` are the fields of :class:`Recipe`
     (``objective="owl"``, ``steps=20``, ...) and of :class:`Run`, and ``preset``, ``recipe``,
-    ``preview``. ``on_frame`` sees every step.
+    ``preview``. ``on_frame`` sees every step. ``resume`` names a file to keep what is done in, octave by octave,
+    and to go on from where an earlier call was killed; it is gone when the picture is done.
 
     >>> dream("photo.jpg", objective="owl").save("out.png")  # doctest: +SKIP
     """
@@ -146,10 +168,13 @@ def dream(
     # A caller's inference mode would leave nothing to differentiate.
     with torch.inference_mode(False):
         work = job(source, **options)
-        for last in work.frames():
+        checkpoint = Checkpoint(resume, work.record) if resume is not None else None
+        for last in work.frames(checkpoint):
             if on_frame is not None:
                 on_frame(last)
         assert last is not None  # a plan has at least one step
+        if checkpoint:
+            checkpoint.remove()
         return work.picture(last)
 
 
@@ -227,7 +252,7 @@ def _handed(network: object) -> Network | None:
 
 
 def replay(
-    path: str | Path,
+    picture: str | Path | bytes,
     *,
     source: Source = None,
     changes: Mapping[str, Any] | None = None,
@@ -235,15 +260,16 @@ def replay(
     assets: Sequence[Source] = (),
     **options: Any,
 ) -> Job:
-    """The job whose Record lies in ``path``; with ``changes``, that recipe with other values.
+    """The job whose Record lies in ``picture``, a path or the bytes of a file; with ``changes``, that recipe
+    with other values.
 
-    The source is looked for where ``source`` says, at the recorded path, and beside ``path``; so are guides and
+    The source is looked for where ``source`` says, at the recorded path, and beside the picture; so are guides and
     masks, and among ``assets``, where they are known by their content. A ``network``
     that was handed in must be handed in again; one whose loading can run code needs ``trust=True``.
     Raises :class:`InputError` when it is not found or not the same file any more.
     """
-    path = Path(path)
-    found = record.parse(image.read_text(path), path)
+    path = Path("the picture") if isinstance(picture, bytes) else Path(picture)
+    found = record.parse(image.read_text(picture), path)
     given, changes = _handed(network), dict(changes or {})
     if isinstance(network, str):
         changes["network"] = network

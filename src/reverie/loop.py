@@ -11,7 +11,7 @@ from torch import Tensor
 
 from reverie.ascent import gradient
 from reverie.objective import Sight
-from reverie.octave import start
+from reverie.octave import handed, start
 from reverie.ops import recolored, resize
 from reverie.param import Param, Pixels
 from reverie.plan import Octave, Plan
@@ -25,7 +25,8 @@ class Frame:
     [B] is the objective before the step, a tensor so that nobody waits for a device unasked.
     ``octave`` and ``step`` count from 0 within ``octaves`` and ``steps``; ``index`` counts all
     frames, of which there are ``total``; it leaps over those of an octave that ends early, whose last frame
-    shows what its score was.
+    shows what its score was. The last frame of an octave that is not the last has in ``handed`` what the next
+    one is given: enough to go on from there.
     """
 
     image: Tensor
@@ -36,6 +37,7 @@ class Frame:
     steps: int
     index: int
     total: int
+    handed: Tensor | None = None
 
     @property
     def last(self) -> bool:
@@ -43,45 +45,49 @@ class Frame:
         return self.index + 1 == self.total
 
 
-def render(plan: Plan, source: Tensor, detail: Tensor | None = None) -> Iterator[Frame]:
+def render(
+    plan: Plan,
+    source: Tensor,
+    detail: Tensor | None = None,
+    *,
+    octave: int = 0,
+    passed: Tensor | None = None,
+) -> Iterator[Frame]:
     """Dream ``source`` [B, 3, H, W] in 0..1 and yield every step; the last frame is the picture.
 
     ``source`` may have any size of that shape, and hold integers as a file does (uint8 or uint16 over their whole
     range): every octave is made from it directly, so that a preview and its final picture see the very same coarse
     octaves, and the whole source as floats is never kept. ``detail`` [B, 3, h, w], any range and size, is
-    added to the source in every octave: the dream of an earlier frame of a film. Closing the iterator cancels.
-    DeepDream: Mordvintsev, Olah & Tyka 2015.
+    added to the source in every octave: the dream of an earlier frame of a film. To go on with a dream that was
+    cut off, begin at the ``octave`` after its last finished one, with what its last frame ``handed`` on as ``passed``.
+    Closing the iterator cancels. DeepDream: Mordvintsev, Olah & Tyka 2015.
     """
     source = source.to(plan.device, torch.float32 if source.is_floating_point() else source.dtype)
-    added: Tensor | None = None
-    dreamt: Tensor | None = None
-    index = 0
-    for at, octave in enumerate(plan.octaves):
-        last = at + 1 == len(plan.octaves)
-        base = _within(resize(source, octave.size), source)
+    passed = None if passed is None else passed.to(plan.device)
+    index = sum(each.steps for each in plan.octaves[:octave])
+    for at, now in enumerate(plan.octaves[octave:], octave):
+        base = _within(resize(source, now.size), source)
         # In every octave, so that what an earlier frame dreamt finely survives the coarse ones.
-        ground = base if detail is None else (base + resize(detail, octave.size)).clamp_(0, 1)
+        ground = base if detail is None else (base + resize(detail, now.size)).clamp_(0, 1)
         # At the end a picture may be as large as the memory: what is not needed any more is not kept.
-        needed = not last or plan.compares or octave.compares
-        begun = start(plan.detail, ground, added, dreamt, spare=not needed)
-        if octave.mask is not None:
-            begun = torch.where(octave.mask > 0, begun, base)
-        end, dreamt = index + octave.steps, None
-        steps = _octave(plan, octave, at, octave.param(begun), base)
+        needed = at + 1 < len(plan.octaves) or plan.compares or now.compares
+        begun = start(plan.detail, ground, passed, passed if at else None, spare=not needed)
+        if now.mask is not None:
+            begun = torch.where(now.mask > 0, begun, base)
+        end, passed = index + now.steps, None
+        steps = _octave(plan, now, at, now.param(begun), base)
         if not needed:
             base = ground = begun = source
-            added = None
         for param, score, step, ended in steps:
             dreamt = param.image()
-            if octave.mask is not None and not isinstance(param, Pixels):  # pixels are held back by their rule
-                dreamt = torch.where(octave.mask > 0, base.lerp(dreamt, octave.mask), base)
+            if now.mask is not None and not isinstance(param, Pixels):  # pixels are held back by their rule
+                dreamt = torch.where(now.mask > 0, base.lerp(dreamt, now.mask), base)
             index = end - 1 if ended else index
-            shown = _shown(plan, dreamt, base, source, done=index + 1 == plan.total)
-            yield Frame(shown, score, at, len(plan.octaves), step, octave.steps, index, plan.total)
+            done = index + 1 == plan.total
+            passed = handed(plan.detail, ground, begun, dreamt) if ended and not done else None
+            shown = _shown(plan, dreamt, base, source, done)
+            yield Frame(shown, score, at, len(plan.octaves), step, now.steps, index, plan.total, passed)
             index += 1
-        if not last:
-            assert dreamt is not None
-            added = dreamt - (begun if plan.detail == "carry" else ground)
 
 
 def _within(made: Tensor, source: Tensor) -> Tensor:

@@ -63,3 +63,13 @@ def start(
         for channel in range(source.shape[1]):
             begun[:, channel : channel + 1].add_(resize(added[:, channel : channel + 1], size)).clamp_(0, 1)
     return begun
+
+
+def handed(
+    detail: Literal["reinject", "lost", "carry"], source: Tensor, begun: Tensor, dreamt: Tensor
+) -> Tensor:
+    """What an octave hands to the next, from what it ``begun`` with and ``dreamt``, all [B, 3, H, W]: ``added`` of
+    its :func:`start`, or with ``lost`` the dream itself."""
+    if detail == "lost":
+        return dreamt
+    return dreamt - (begun if detail == "carry" else source)

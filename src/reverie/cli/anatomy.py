@@ -11,11 +11,12 @@ from cyclopts import Parameter
 from rich.console import Console
 
 from reverie import recipe as recipes
-from reverie.cli.dreaming import NOISE, NOTHING_SET, Overwrite, Quiet
+from reverie.cli.dreaming import NOISE, NOTHING_SET
 from reverie.cli.inspecting import Json
 from reverie.cli.options import CellOptions, RunOptions, given
 from reverie.cli.output import counting, say
 from reverie.cli.output import table as _show
+from reverie.cli.result import Overwrite, Quiet
 from reverie.cli.sheets import CELL, PLAIN, Cells, Drawing, Into, SheetFile, SheetOptions, loaded, named
 from reverie.errors import OutputError, UnknownName, UsageError
 

@@ -4,35 +4,26 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from reverie import recipe as recipes
 from reverie.cli.options import RECIPE, RUN, RecipeOptions, RunOptions, given
-from reverie.cli.output import beside, costs, free, line, numbered, say, targets, watching
+from reverie.cli.output import costs, numbered, say
+from reverie.cli.result import PIPE, ResultOptions, content, finish, name_of
 from reverie.cli.weights import watching_weights
 from reverie.errors import InputError, UsageError
 from reverie.expression import Guide
 from reverie.expression import guide as read_guide
 
-if TYPE_CHECKING:
-    from reverie.api import Job
-
 NOISE = "noise"
-NOTHING_CHOSEN, NOTHING_SET = RecipeOptions(), RunOptions()
+SHEET_SIDE = 480  # pixels of the long side of a cell of --each-layer's contact sheet
+NOTHING_CHOSEN, NOTHING_SET, PLAINLY = RecipeOptions(), RunOptions(), ResultOptions()
 
 Preset = Annotated[str | None, Parameter(group=RECIPE, help="A named look; 'reverie presets' lists them.")]
 RecipeFile = Annotated[
     Path | None, Parameter(group=RECIPE, name="--recipe", help="A recipe in TOML or JSON.")
-]
-Out = Annotated[
-    Path | None,
-    Parameter(
-        group=RUN,
-        name=["--out", "-o"],
-        help="The file to write (.png .jpg .webp .tif), or an existing folder; by default beside the source.",
-    ),
 ]
 ImageOption = Annotated[
     list[str] | None,
@@ -44,23 +35,15 @@ Preview = Annotated[
         group=RUN, negative=(), help="Small and quick, at most 480 px: an early octave of the final picture."
     ),
 ]
-Overwrite = Annotated[
-    bool, Parameter(group=RUN, negative=(), show_default=False, help="Replace an existing result.")
-]
-Quiet = Annotated[
-    bool, Parameter(group=RUN, name=["--quiet", "-q"], negative=(), help="No progress, no notes.")
-]
-Json = Annotated[
-    bool, Parameter(group=RUN, name="--json", negative=(), help="One JSON line per frame on stdout.")
-]
 DryRun = Annotated[
     bool,
     Parameter(group=RUN, negative=(), help="Say what it will cost (memory, tiles, time) and stop there."),
 ]
-NoMetadata = Annotated[
-    bool,
+EachLayer = Annotated[
+    str | None,
     Parameter(
-        group=RUN, negative=(), help="Leave the Record out of the result; it can then not be replayed."
+        group=RECIPE,
+        help="One dream for each of these layers, A,B,C, or 'all' worth a look, and a contact sheet of them.",
     ),
 ]
 
@@ -70,7 +53,7 @@ def dream(
         str,
         Parameter(
             name="SOURCE",
-            help="A picture file, several, a folder, or 'noise'; by default noise.",
+            help="A picture file, several, a folder, - for standard input, or 'noise'; by default noise.",
             allow_leading_hyphen=False,
         ),
     ],
@@ -78,14 +61,11 @@ def dream(
     preset: Preset = None,
     recipe: RecipeFile = None,
     run_options: Annotated[RunOptions, Parameter(name="*")] = NOTHING_SET,
-    out: Out = None,
+    each_layer: EachLayer = None,
     image: ImageOption = None,
     preview: Preview = False,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    json: Json = False,
-    no_metadata: NoMetadata = False,
     dry_run: DryRun = False,
+    result: Annotated[ResultOptions, Parameter(name="*")] = PLAINLY,
 ) -> int:
     """Dream pictures: put what the network sees into them."""
     values, run = given(recipe_options), given(run_options)
@@ -101,10 +81,22 @@ def dream(
         consent(wanted.network, bool(run.get("trust")), f"The recipe {recipe}")
     wanted.files()
     found = _sources([*sources, *(image or [])])
+    depth = recipes.run(run).depth or 8
+    if each_layer is None:
+        result.check(len(found), depth, wanted.count)
+        recipe_of = [(wanted, called(wanted))]
+    else:
+        recipe_of = _layered(wanted, each_layer, run)
+        result.check(len(found) * (len(recipe_of) + 1), depth)
     code, written = 0, set[Path]()
-    for source, target in zip(found, targets(found, out), strict=True):
+    for source in found:
         try:
-            dreamt(source, target, wanted, run, written, preview, overwrite, quiet, json, no_metadata, dry_run)
+            made = [
+                dreamt(source, each, name, run, result, preview, written, dry_run) for each, name in recipe_of
+            ]
+            if each_layer is not None and not dry_run:
+                names = [name for _, name in recipe_of]
+                _sheet(source, wanted.network, dict(zip(names, made, strict=True)), result, written)
         except InputError as error:
             if len(found) == 1:
                 raise
@@ -135,75 +127,79 @@ def _sources(names: list[str]) -> list[str | None]:
 
 def dreamt(
     source: str | None,
-    target: Path | None,
     recipe: recipes.Recipe,
+    what: str,
     run: dict[str, Any],
-    written: set[Path],
+    result: ResultOptions,
     preview: bool,
-    overwrite: bool,
-    quiet: bool,
-    json: bool,
-    no_metadata: bool,
+    written: set[Path],
     dry_run: bool = False,
-) -> None:
-    """One dream, or batch of dreams, into ``target``, or its default name in that folder; adds what it wrote."""
-    from reverie import api, image
+) -> Path:
+    """One dream, or batch of dreams, into the file that ``result`` means, called after ``what`` by default."""
+    from reverie import api
 
-    depth = recipes.run(run).depth or 8
-    count = recipe.count
-    if target is not None and not os.path.isdir(target):
-        for each in numbered(target, count):
-            image.check_writable(each, overwrite, depth=depth)
-    with watching_weights(quiet or json):
-        job = api.job(source, recipe=recipe, preview=preview, **run)
-    name = beside(source, recipe.network, _dreamt(recipe) or job.plan.network.objective)
-    if target is None or os.path.isdir(target):
-        name = target / name.name if target is not None else name
-        # --overwrite is about what was there before, not about a namesake in the same run.
-        target = name if overwrite and name not in written else free(name, count)
-        image.check_writable(numbered(target, count)[0], overwrite, depth=depth)
+    with watching_weights(result.quiet or result.json):
+        job = api.job(content(source), recipe=recipe, preview=preview, **run)
+    default = name_of(source, recipe.network, what or job.plan.network.objective, result.suffix)
+    target = result.target(default, written, recipe.count)
     if dry_run:
-        costs(job, source, target, json)
-        return
+        costs(job, source, target, result.json)
+        return target
     written.add(target)
-    _run(job, source, numbered(target, count), overwrite, quiet, json, no_metadata)
+    finish(job, source, numbered(target, recipe.count), result)
+    return target
 
 
-def _dreamt(recipe: recipes.Recipe) -> str:
+def called(recipe: recipes.Recipe) -> str:
     """What a file is named after: the objective and the names of the guides."""
     guides = [Path(read_guide(each).file).stem for each in recipe.guide]
     return "-".join([*([recipe.objective] if recipe.objective else []), *guides])
 
 
-def _run(
-    job: Job,
-    source: str | None,
-    files: list[Path],
-    overwrite: bool,
-    quiet: bool,
-    json: bool,
-    no_metadata: bool,
+def _layered(recipe: recipes.Recipe, layers: str, run: dict[str, Any]) -> list[tuple[recipes.Recipe, str]]:
+    """The recipe for each of the layers, and what each is called; a wrong name is refused before any dream."""
+    if recipe.objective:
+        raise UsageError("--each-layer says what is dreamt; leave --objective out.")
+    from reverie import atlas, zoo
+
+    blank = zoo.load if zoo.entry(recipe.network).bundled else zoo.architecture
+    network = blank(recipe.network)
+    names = [name for name in (each.strip() for each in layers.split(",")) if name]
+    if names == ["all"]:
+        names = [atlas.called(each) for each in atlas.worthwhile(network)]
+    if not names:
+        raise UsageError("--each-layer names no layer; write it like --each-layer stage2,stage3.")
+    paths = [network.require_layer(name).name for name in names]
+    return [
+        (recipe.model_copy(update={"objective": f'layer:"{path}"'}), name)
+        for name, path in zip(names, paths, strict=True)
+    ]
+
+
+def _sheet(
+    source: str | None, network: str, made: dict[str, Path], result: ResultOptions, written: set[Path]
 ) -> None:
-    for note in job.notes:
-        say(note, quiet)
-    frame = None
-    with watching(source, job.plan, json, quiet) as listen:
-        for frame in job.frames():
-            listen(frame)
-    assert frame is not None
-    if job.unchanged(frame):
-        say("Nothing changed: the objective does not answer to this picture; choose another.", quiet)
-    pictures = [job.picture(frame)] if len(files) == 1 else job.pictures(frame)
-    for picture, file in zip(pictures, files, strict=True):
-        written = picture.save(file, overwrite=overwrite, metadata=not no_metadata)
-        if json:
-            line(source=source, out=str(written))
-        else:
-            say(f"wrote {written}", quiet)
+    """The contact sheet of the dreams of all layers, from their files."""
+    from reverie import atlas, image
+    from reverie.ops import fitted, resize
+
+    cells = []
+    for name, path in made.items():
+        pixels = image.load(path).pixels
+        size = (pixels.shape[-2], pixels.shape[-1])
+        size = fitted(size, SHEET_SIDE) if max(size) > SHEET_SIDE else size
+        cells.append((name, resize(pixels, size).clamp(0, 1)))
+    target = result.target(name_of(source, network, "each-layer", result.suffix), written)
+    written.add(target)
+    title = f"{network} · {'noise' if source is None else Path(source).name}"
+    image.save(target, atlas.sheet(cells, title=title), overwrite=result.overwrite or result.resume)
+    say(f"wrote {target}", result.quiet)
 
 
 def replay(
-    file: Annotated[Path, Parameter(help="A picture or a film that Reverie wrote.")],
+    file: Annotated[
+        Path, Parameter(help="A picture or a film that Reverie wrote, or - for a picture on standard input.")
+    ],
     /,
     *,
     source: Annotated[
@@ -228,11 +224,7 @@ def replay(
         ),
     ] = None,
     run_options: Annotated[RunOptions, Parameter(name="*")] = NOTHING_SET,
-    out: Out = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    json: Json = False,
-    no_metadata: NoMetadata = False,
+    result: Annotated[ResultOptions, Parameter(name="*")] = PLAINLY,
 ) -> int:
     """Make the same picture or film again, from the Record inside it."""
     values: dict[str, Any] = {}
@@ -243,19 +235,19 @@ def replay(
         values[name.strip().replace("-", "_")] = recipes.number(text.strip())
     run = given(run_options)
     recipes.run(run)
-    from reverie import api, image
+    piped = str(file) == PIPE
+    from reverie import api
     from reverie.film.shooting import is_film
 
-    if is_film(file):
+    if not piped and is_film(file):
         from reverie.cli.film import Ending, again
 
-        return again(file, source, values, assets or [], run, Ending(out, overwrite, quiet, json, no_metadata))
-    with watching_weights(quiet or json):
-        job = api.replay(file, source=source, changes=values, assets=assets or (), **run)
-    target = out
-    if target is None or os.path.isdir(target):
-        target = (target or file.parent) / f"{file.stem}-replay{file.suffix}"
-        target = target if overwrite else free(target)
-    image.check_writable(target, overwrite, depth=job.record.depth)
-    _run(job, str(file), [target], overwrite, quiet, json, no_metadata)
+        ending = Ending(result.out, result.overwrite, result.quiet, result.json, result.no_metadata)
+        return again(file, source, values, assets or [], run, ending)
+    result.check(1)
+    with watching_weights(result.quiet or result.json):
+        job = api.replay(content(str(file)), source=source, changes=values, assets=assets or (), **run)
+    stem, suffix = ("stdin", ".png") if piped else (file.stem, file.suffix)
+    default = file.with_name(f"{stem}-replay{result.suffix if result.format else suffix}")
+    finish(job, str(file), [result.target(default)], result)
     return 0

@@ -10,10 +10,11 @@ from cyclopts import Parameter
 
 from reverie import recipe as recipes
 from reverie.cli.anatomy import CHANNEL_CELL, NOTHING_CELLED
-from reverie.cli.dreaming import NOTHING_SET, Overwrite, Quiet
+from reverie.cli.dreaming import NOTHING_SET
 from reverie.cli.inspecting import Json
 from reverie.cli.options import CellOptions, RunOptions, given
 from reverie.cli.output import counting, say, table
+from reverie.cli.result import Overwrite, Quiet, content
 from reverie.cli.sheets import PLAIN, Cells, Drawing, SheetFile, SheetOptions, loaded, named
 from reverie.errors import UsageError
 
@@ -175,13 +176,13 @@ def _opened(path: Path, run: dict[str, Any], long_side: int) -> Tensor:
     from reverie.image import load
     from reverie.ops import fitted, resize
 
-    photo = load(path, recipes.run(run).max_pixels)
+    photo = load(content(str(path)), recipes.run(run).max_pixels)
     size = (photo.pixels.shape[-2], photo.pixels.shape[-1])
     return resize(photo.pixels, fitted(size, long_side) if max(size) > long_side else size).clamp(0, 1)
 
 
 def inspect(
-    picture: Annotated[Path, Parameter(help="The picture to show to the network.")],
+    picture: Annotated[Path, Parameter(help="The picture to show to the network, or - for standard input.")],
     /,
     *,
     network: Name = "motif",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -14,8 +13,6 @@ from typing import TYPE_CHECKING, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, track
 from rich.table import Table
-
-from reverie.errors import OutputError
 
 if TYPE_CHECKING:
     from reverie.api import Job
@@ -75,20 +72,6 @@ def free(path: Path, count: int = 1) -> Path:
         candidate = path.with_stem(f"{path.stem}-{number}")
         number += 1
     return candidate
-
-
-def targets(sources: list[str | None], out: Path | None) -> list[Path | None]:
-    """The file for each source; None where the default name is to be used.
-
-    Raises :class:`OutputError` where several sources would share one file.
-    """
-    if out is None:
-        return [None] * len(sources)
-    if os.path.isdir(out):  # unlike Path.is_dir, calm about names too long for any file
-        return [out] * len(sources)
-    if len(sources) > 1:
-        raise OutputError(f"{out} is no existing folder; {len(sources)} pictures need one.")
-    return [out]
 
 
 @contextmanager

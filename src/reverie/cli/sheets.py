@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Group, Parameter
 
 from reverie import recipe as recipes
-from reverie.cli.dreaming import NOISE, NOTHING_CHOSEN, NOTHING_SET, Out, Overwrite, Quiet
-from reverie.cli.options import RecipeOptions, RunOptions, given
+from reverie.cli.dreaming import NOISE, NOTHING_CHOSEN, NOTHING_SET
+from reverie.cli.options import RUN, RecipeOptions, RunOptions, given
 from reverie.cli.output import counting, free, say, slug
+from reverie.cli.result import Overwrite, Quiet, content
 from reverie.cli.weights import watching_weights
 from reverie.errors import UsageError
 
@@ -36,8 +37,19 @@ SheetFile = Annotated[
         help="Dream each into one cell of a contact sheet and write it here (.png .jpg .webp .tif, or a folder).",
     ),
 ]
+Out = Annotated[
+    Path | None,
+    Parameter(
+        group=RUN,
+        name=["--out", "-o"],
+        help="The file to write (.png .jpg .webp .tif), or an existing folder; by default motifs.png.",
+    ),
+]
 Into = Annotated[
-    str, Parameter(group=SHEET, help="With --sheet: the picture to dream into; by default noise.")
+    str,
+    Parameter(
+        group=SHEET, help="With --sheet: the picture to dream into, - for standard input; by default noise."
+    ),
 ]
 
 
@@ -127,7 +139,7 @@ class Drawing:
         pages = self.layout.pages(self.target, len(cells.each))
         anything = self.recipe.model_copy(update={"objective": f'layer:"{network.layers[0].name}"'})
         run = {name: value for name, value in self.run.items() if name not in ("weights", "offline")}
-        source = None if self.source == NOISE else self.source
+        source = None if self.source == NOISE else content(self.source)
         job = api.job(source, recipe=anything, network=network, **run)
         for note in job.notes:
             say(note, self.quiet)
@@ -184,7 +196,7 @@ def loaded(name: str, run: dict[str, Any], quiet: bool) -> Network:
 
 
 def motifs(
-    source: Annotated[str, Parameter(help="The picture to dream into; by default noise.")] = NOISE,
+    source: Annotated[str, Parameter(help="The picture to dream into, or -; by default noise.")] = NOISE,
     /,
     *,
     layout: Annotated[SheetOptions, Parameter(name="*")] = PLAIN,

@@ -11,21 +11,10 @@ from cyclopts import Group, Parameter
 
 from reverie import recipe as recipes
 from reverie import schedule
-from reverie.cli.dreaming import (
-    NOISE,
-    NOTHING_SET,
-    Json,
-    NoMetadata,
-    Out,
-    Overwrite,
-    Preset,
-    Preview,
-    Quiet,
-    RecipeFile,
-    dreamt,
-)
+from reverie.cli.dreaming import NOISE, NOTHING_SET, PLAINLY, Preset, Preview, RecipeFile, called, dreamt
 from reverie.cli.options import RECIPE, RUN, RunOptions, VisualizeOptions, given
-from reverie.cli.output import say, targets
+from reverie.cli.output import say
+from reverie.cli.result import ResultOptions
 from reverie.cli.sheets import loaded
 from reverie.errors import UsageError
 
@@ -149,12 +138,8 @@ def visualize(
     recipe: RecipeFile = None,
     run_options: Annotated[RunOptions, Parameter(name="*")] = NOTHING_SET,
     source: From = None,
-    out: Out = None,
     preview: Preview = False,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    json: Json = False,
-    no_metadata: NoMetadata = False,
+    result: Annotated[ResultOptions, Parameter(name="*")] = PLAINLY,
 ) -> int:
     """Draw what the network means by a class, layer or channel, from noise or out of a photo.
 
@@ -175,7 +160,7 @@ def visualize(
     plain = recipes.merged(name, recipe, values)
     if not wanted and not plain.objective:
         raise UsageError("The recipe names no objective; say what to show, as in 'reverie visualize owl'.")
-    objectives = [terms.after(text, plain, run, quiet) for text in wanted or [plain.objective]]
+    objectives = [terms.after(text, plain, run, result.quiet) for text in wanted or [plain.objective]]
     made = [recipes.merged(name, recipe, {**values, "objective": each}) for each in objectives]
     # Checked before torch is imported and before the picture is read.
     from reverie.zoo import consent, entry
@@ -186,9 +171,10 @@ def visualize(
     for each in made:
         each.files()  # reads every objective
     code, written = 0, set[Path]()
-    for each, target in zip(made, targets([source] * len(made), out), strict=True):
+    result.check(len(made), recipes.run(run).depth or 8, made[0].count)
+    for each in made:
         try:
-            dreamt(source, target, each, run, written, preview, overwrite, quiet, json, no_metadata)
+            dreamt(source, each, called(each), run, result, preview, written)
         except UsageError as error:
             if len(made) == 1:
                 raise

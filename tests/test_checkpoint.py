@@ -1,0 +1,177 @@
+"""A killed dream goes on to the same bytes; another dream's checkpoint is refused."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import reverie
+from reverie.checkpoint import Checkpoint, differences
+from reverie.cli import main
+from reverie.errors import InputError
+
+SMALL = {"objective": "stage2", "size": "72x60", "octaves": 4, "octave_scale": 1.3, "steps": 5, "precision": "fp32"}
+FLAGS = [f"--{name.replace('_', '-')}={value}" for name, value in SMALL.items()]
+# Dies as by kill -9 (no handler, no finally) when it has seen so many frames.
+DYING = """
+import os, signal, sys
+from reverie import api
+whole = api.Job.frames
+def mortal(self, *arguments, **options):
+    for seen, frame in enumerate(whole(self, *arguments, **options)):
+        if seen == int(sys.argv[1]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield frame
+api.Job.frames = mortal
+from reverie.cli import main
+sys.exit(main(sys.argv[2:]))
+"""
+
+
+@pytest.fixture
+def photo(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(np.random.default_rng(1).integers(0, 256, (60, 72, 3), np.uint8)).save("photo.png")
+    return tmp_path / "photo.png"
+
+
+def killed_after(frames: int, *arguments: str) -> None:
+    command = [sys.executable, "-c", DYING, str(frames), "dream", "photo.png", "--threads=1", *FLAGS, *arguments]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == -signal.SIGKILL
+
+
+def resumed(capsys, *arguments: str) -> str:
+    assert main(["dream", "photo.png", "--threads=1", *FLAGS, "--resume", *arguments]) == 0
+    return capsys.readouterr().err
+
+
+# 4 octaves of 5 steps: 20 points to be killed at, of which 4, 9, 14 and 19 end an octave.
+@pytest.mark.parametrize("points", [[3, 9], pytest.param(range(20), marks=pytest.mark.slow)], ids=["two", "all"])
+def test_a_dream_killed_anywhere_goes_on_to_the_same_bytes(photo, capsys, points):
+    main(["dream", "photo.png", "--threads=1", *FLAGS, "-o", "whole.png"])
+    for point in points:
+        target = f"cut-{point}.png"
+        killed_after(point, "--resume", "-o", target)
+        assert not Path(target).exists()
+        assert Path(f"{target}.checkpoint").exists() == (point >= 4)
+        said = resumed(capsys, "-o", target)
+        assert ("going on after octave" in said) == (point >= 4)
+        assert Path(target).read_bytes() == Path("whole.png").read_bytes()
+        assert not Path(f"{target}.checkpoint").exists()
+    assert not [*Path().glob(".reverie-*")]
+
+
+def test_a_dream_killed_twice_goes_on_twice(photo, capsys):
+    main(["dream", "photo.png", "--threads=1", *FLAGS, "-o", "whole.png"])
+    killed_after(6, "--resume", "-o", "cut.png")
+    killed_after(6, "--resume", "-o", "cut.png")  # of those that are left
+    assert "after octave 2 of 4" in resumed(capsys, "-o", "cut.png")
+    assert Path("cut.png").read_bytes() == Path("whole.png").read_bytes()
+
+
+@pytest.mark.parametrize("detail", ["reinject", "lost", "carry"])
+@pytest.mark.parametrize("octave", [1, 2, 3])
+def test_going_on_from_each_octave_is_exact(photo, detail, octave):
+    job = reverie.job(photo, detail=detail, blend=0.2, **SMALL)
+    frames = list(job.frames())
+    assert [frame.index for frame in frames if frame.handed is not None] == [4, 9, 14]
+    handed = frames[5 * octave - 1].handed
+    again = list(reverie.render(job.plan, job.source, handed.clone(), octave))
+    assert [frame.index for frame in again] == list(range(5 * octave, 20))
+    for ours, theirs in zip(again, frames[5 * octave :], strict=True):
+        assert torch.equal(ours.image, theirs.image) and ours.octave == theirs.octave
+
+
+def test_python_keeps_and_removes_it(photo, tmp_path):
+    kept = tmp_path / "kept"
+
+    def stop(frame: reverie.Frame) -> None:
+        if frame.index == 11:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        reverie.dream(photo, resume=kept, on_frame=stop, **SMALL)
+    assert kept.exists()
+    seen = []
+    picture = reverie.dream(photo, resume=kept, on_frame=lambda frame: seen.append(frame.index), **SMALL)
+    assert seen[0] == 10 and not kept.exists()
+    assert torch.equal(picture.pixels, reverie.dream(photo, **SMALL).pixels)
+
+
+def test_another_dreams_checkpoint_is_refused_and_kept(photo, tmp_path, capsys):
+    killed_after(11, "--resume", "-o", "cut.png")
+    kept = Path("cut.png.checkpoint").read_bytes()
+    for change, named in (("--steps=4", "steps"), ("--seed=9", "seed"), ("--objective=stage3", "objective")):
+        others = [flag for flag in FLAGS if not flag.startswith(f"--{named}=")]
+        assert main(["dream", "photo.png", "--threads=1", *others, change, "--resume", "-o", "cut.png"]) == 3
+        said = capsys.readouterr().err
+        assert f"not the same: {named}" in said and said.count("\n") == 1
+    Image.new("RGB", (72, 60)).save("photo.png")
+    assert main(["dream", "photo.png", "--threads=1", *FLAGS, "--resume", "-o", "cut.png"]) == 3
+    assert "the source" in capsys.readouterr().err
+    assert Path("cut.png.checkpoint").read_bytes() == kept
+    Path("cut.png.checkpoint").write_bytes(b"\x08" + kept[1:50])
+    assert main(["dream", "photo.png", "--threads=1", *FLAGS, "--resume", "-o", "cut.png"]) == 3
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_where_the_source_lies_does_not_matter(photo, tmp_path, capsys):
+    (tmp_path / "there").mkdir()
+    killed_after(11, "--resume", "-o", "cut.png")
+    photo.rename("there/renamed.png")
+    assert main(["dream", "there/renamed.png", "--threads=1", *FLAGS, "--resume", "-o", "cut.png"]) == 0
+    assert "going on after octave 2" in capsys.readouterr().err
+
+
+def test_unasked_only_long_dreams_are_kept(photo, monkeypatch, capsys):
+    killed_after(16, "-o", "cut.png")
+    assert not Path("cut.png.checkpoint").exists()
+    job = reverie.job(photo, **SMALL)
+    frames = list(job.frames())
+    patient, clock = Checkpoint("kept", job.record, patience=60), [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    patient._since = 0.0
+    for frame, now, there in ((frames[4], 59, False), (frames[8], 61, False), (frames[9], 61, True)):
+        clock[0] = now
+        patient.keep(frame)
+        assert patient.path.exists() == there
+
+
+def test_a_disk_that_is_full_costs_the_checkpoint_not_the_dream(photo, monkeypatch, capsys):
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("reverie.checkpoint.save_file", full)
+    said = resumed(capsys, "-o", "out.png")
+    assert "would cost the whole dream" in said and Path("out.png").exists()
+
+
+def test_of_many_only_what_is_missing_is_dreamt(photo, capsys):
+    Image.new("RGB", (72, 60), "teal").save("b.png")
+    command = ["dream", "photo.png", "b.png", "--octaves=1", "--steps=1", "--precision=fp32", "--resume"]
+    assert main(command) == 0
+    made = sorted(Path().glob("*motif*.png"))
+    times = [os.stat(path).st_mtime_ns for path in made]
+    made[0].unlink()
+    assert main(command) == 0
+    assert capsys.readouterr().err.count("is there already") == 1
+    assert sorted(Path().glob("*motif*.png")) == made and os.stat(made[1]).st_mtime_ns == times[1]
+    # What is there but of another recipe is not overwritten.
+    assert main(["dream", "b.png", *command[3:], "--seed=5", "-o", str(made[0])]) == 5
+    assert os.stat(made[0]).st_mtime_ns > times[0]
+    assert os.stat(made[1]).st_mtime_ns == times[1]
+
+
+def test_differences_are_named(photo):
+    ours, theirs = (reverie.job(photo, **{**SMALL, "seed": seed}).record for seed in (1, 2))
+    assert differences(ours, ours) == [] and differences(ours, theirs) == ["seed"]
+    with pytest.raises(InputError, match="no checkpoint"):
+        Checkpoint(photo, ours).found()

@@ -14,6 +14,7 @@ from reverie import __version__
 from reverie.cli import anatomy, dreaming, film, finding, inspecting, sheets, visualizing
 from reverie.cli.allocator import keep_freed_memory
 from reverie.cli.output import say
+from reverie.cli.result import piped
 from reverie.cli.weights import weights
 from reverie.errors import ReverieError
 
@@ -53,7 +54,7 @@ def application() -> App:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code and never shows a traceback for a user's mistake."""
     keep_freed_memory()
-    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    tokens = [piped(each) for each in (sys.argv[1:] if arguments is None else arguments)]
     try:
         result = application()(
             tokens,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,14 +23,13 @@ if TYPE_CHECKING:
     from reverie.api import Job, Picture
     from reverie.checkpoint import Checkpoint
 
-PIPE = "-"
+PIPE = "(pipe)"  # what a lone - becomes, since cyclopts takes that for an option
 
 Out = Annotated[
     Path | None,
     Parameter(
         group=RUN,
         name=["--out", "-o"],
-        allow_leading_hyphen=True,
         help="The file to write (.png .jpg .webp .tif), an existing folder, or - for standard output; by default "
         "beside the source.",
     ),
@@ -115,12 +115,17 @@ class ResultOptions:
         return name if (self.overwrite or self.resume) and name not in written else free(name, count)
 
 
+def piped(token: str) -> str:
+    """A word of the command line, with :data:`PIPE` for a - that stands alone or behind an option's =."""
+    return re.sub(r"(?<![^=])-$", PIPE, token) if token == "-" or token.startswith("--") else token
+
+
 @overload
 def content(source: str) -> str | bytes: ...
 @overload
 def content(source: None) -> None: ...
 def content(source: str | None) -> str | bytes | None:
-    """What stands in standard input where ``source`` is -, else the name itself."""
+    """What stands in standard input where ``source`` is :data:`PIPE`, else the name itself."""
     return sys.stdin.buffer.read() if source == PIPE else source
 
 
@@ -201,7 +206,7 @@ def _watched(
 
 def _poured(picture: Picture, result: ResultOptions) -> None:
     """The picture to standard output, once it is whole."""
-    with tempfile.TemporaryFile() as file:
+    with tempfile.NamedTemporaryFile() as file:  # tifffile wants a name
         picture.write(file, result.suffix, metadata=not result.no_metadata)
         file.seek(0)
         shutil.copyfileobj(file, sys.stdout.buffer)

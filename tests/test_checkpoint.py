@@ -84,7 +84,7 @@ def test_going_on_from_each_octave_is_exact(photo, detail, octave):
     frames = list(job.frames())
     assert [frame.index for frame in frames if frame.handed is not None] == [4, 9, 14]
     handed = frames[5 * octave - 1].handed
-    again = list(reverie.render(job.plan, job.source, handed.clone(), octave))
+    again = list(reverie.render(job.plan, job.source, octave=octave, passed=handed.clone()))
     assert [frame.index for frame in again] == list(range(5 * octave, 20))
     for ours, theirs in zip(again, frames[5 * octave :], strict=True):
         assert torch.equal(ours.image, theirs.image) and ours.octave == theirs.octave

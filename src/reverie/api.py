@@ -59,14 +59,6 @@ class Picture:
         """
         return image.save(path, self.pixels, overwrite=overwrite, **self._contents(metadata, depth))
 
-    def encoded(
-        self, suffix: str = ".png", *, metadata: bool = True, depth: Literal[8, 16] | None = None
-    ) -> bytes:
-        """What :meth:`save` would write into a file of that suffix."""
-        buffer = io.BytesIO()
-        self.write(buffer, suffix, metadata=metadata, depth=depth)
-        return buffer.getvalue()
-
     def write(
         self,
         file: BinaryIO,

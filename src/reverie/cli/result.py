@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, overload
+from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, cast, overload
 
 from cyclopts import Parameter
 
@@ -207,7 +207,7 @@ def _watched(
 def _poured(picture: Picture, result: ResultOptions) -> None:
     """The picture to standard output, once it is whole."""
     with tempfile.NamedTemporaryFile() as file:  # tifffile wants a name
-        picture.write(file, result.suffix, metadata=not result.no_metadata)
+        picture.write(cast(BinaryIO, file), result.suffix, metadata=not result.no_metadata)
         file.seek(0)
         shutil.copyfileobj(file, sys.stdout.buffer)
         sys.stdout.buffer.flush()

@@ -72,10 +72,8 @@ class Picture:
 
     def _contents(self, metadata: bool, depth: Literal[8, 16] | None) -> dict[str, Any]:
         depth = depth or self.depth
-        text = None
-        if metadata and self.record:
-            text = self.record.model_copy(update={"depth": depth}).text()
-        return {"alpha": self.alpha, "profile": self.profile, "text": text, "depth": depth}
+        told = self.record.model_copy(update={"depth": depth}).text() if metadata and self.record else None
+        return {"alpha": self.alpha, "profile": self.profile, "text": told, "depth": depth}
 
     def numpy(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
         """The pixels as uint8 [H, W, 3]."""

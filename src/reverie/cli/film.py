@@ -19,12 +19,8 @@ from reverie.cli.dreaming import (
     NOISE,
     NOTHING_CHOSEN,
     NOTHING_SET,
-    Json,
-    NoMetadata,
-    Overwrite,
     Preset,
     Preview,
-    Quiet,
     RecipeFile,
 )
 from reverie.cli.options import (
@@ -38,6 +34,7 @@ from reverie.cli.options import (
     given,
 )
 from reverie.cli.output import beside, line, say
+from reverie.cli.result import Json, NoMetadata, Overwrite, Quiet
 from reverie.cli.weights import watching_weights
 from reverie.errors import OutputError
 from reverie.film.settings import Steps, Video, Zoom

@@ -40,6 +40,15 @@ Overwrite = Annotated[
 Quiet = Annotated[
     bool, Parameter(group=RUN, name=["--quiet", "-q"], negative=(), help="No progress, no notes.")
 ]
+Json = Annotated[
+    bool, Parameter(group=RUN, name="--json", negative=(), help="One JSON line per frame on stdout.")
+]
+NoMetadata = Annotated[
+    bool,
+    Parameter(
+        group=RUN, negative=(), help="Leave the Record out of the result; it can then not be replayed."
+    ),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,15 +74,8 @@ class ResultOptions:
         bool, Parameter(group=RUN, negative=(), help="Open the result in the desktop's viewer.")
     ] = False
     quiet: Quiet = False
-    json: Annotated[
-        bool, Parameter(group=RUN, name="--json", negative=(), help="One JSON line per frame on stdout.")
-    ] = False
-    no_metadata: Annotated[
-        bool,
-        Parameter(
-            group=RUN, negative=(), help="Leave the Record out of the result; it can then not be replayed."
-        ),
-    ] = False
+    json: Json = False
+    no_metadata: NoMetadata = False
 
     @property
     def piped(self) -> bool:

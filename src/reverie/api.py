@@ -80,8 +80,7 @@ class Picture:
         return image.to_uint8(self.pixels)
 
     def _repr_png_(self) -> bytes:
-        buffer = io.BytesIO()
-        image.write(buffer, self.pixels)
+        image.write(buffer := io.BytesIO(), self.pixels)
         return buffer.getvalue()
 
 

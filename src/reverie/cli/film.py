@@ -30,7 +30,9 @@ from reverie.cli.options import (
     RunOptions,
     StepsOptions,
     VideoOptions,
+    VideoRecipeOptions,
     ZoomOptions,
+    ZoomRecipeOptions,
     given,
 )
 from reverie.cli.output import beside, line, say
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
 film = App("film", help="Films: the ascent itself, an endless zoom, or a video dreamt frame by frame.")
 NO_STEPS, NO_ZOOM, NO_VIDEO = StepsOptions(), ZoomOptions(), VideoOptions()
+NO_ZOOM_RECIPE, NO_VIDEO_RECIPE = ZoomRecipeOptions(), VideoRecipeOptions()
 
 Source = Annotated[
     str,
@@ -147,7 +150,7 @@ def zoom(
     /,
     *,
     settings: Annotated[ZoomOptions, Parameter(name="*")] = NO_ZOOM,
-    recipe_options: Annotated[RecipeOptions, Parameter(name="*")] = NOTHING_CHOSEN,
+    recipe_options: Annotated[ZoomRecipeOptions, Parameter(name="*")] = NO_ZOOM_RECIPE,
     run_options: Annotated[RunOptions, Parameter(name="*")] = NOTHING_SET,
     options: Options = NOTHING,
 ) -> int:
@@ -161,7 +164,7 @@ def video(
     /,
     *,
     settings: Annotated[VideoOptions, Parameter(name="*")] = NO_VIDEO,
-    recipe_options: Annotated[RecipeOptions, Parameter(name="*")] = NOTHING_CHOSEN,
+    recipe_options: Annotated[VideoRecipeOptions, Parameter(name="*")] = NO_VIDEO_RECIPE,
     run_options: Annotated[RunOptions, Parameter(name="*")] = NOTHING_SET,
     options: Options = NOTHING,
 ) -> int:

@@ -48,7 +48,7 @@ def _options(name: str, model: type[BaseModel], group: Group, without: tuple[str
             help=_help(field),
             group=group,
             show_default=False,
-            allow_leading_hyphen=True,
+            allow_leading_hyphen=key != "at",
             negative=() if field.default == () or field.annotation is bool else None,
             consume_multiple=key == "at",  # a time, and any number of things that hold there
         )
@@ -67,6 +67,9 @@ CellOptions = _options("CellOptions", Recipe, RECIPE, without=("network", "objec
 StepsOptions = _options("StepsOptions", Steps, FILM)
 ZoomOptions = _options("ZoomOptions", Zoom, FILM)
 VideoOptions = _options("VideoOptions", Video, FILM)
+# What a film calls the same is the film's.
+ZoomRecipeOptions = _options("ZoomRecipeOptions", Recipe, RECIPE, without=tuple(Zoom.model_fields))
+VideoRecipeOptions = _options("VideoRecipeOptions", Recipe, RECIPE, without=tuple(Video.model_fields))
 
 
 def given(options: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from reverie.network import Network
 from reverie.objective import Objective, Sight
 from reverie.ops import EPSILON, mean_abs
 from reverie.param import Param
-from reverie.shaping import Rows, Shaping, Walk, blended, stripwise, walked
+from reverie.shaping import Rows, Shaping, Walk, blended, normalized, strips, stripwise, walked
 from reverie.transform import Transform
 
 STRIP = 3 << 19  # pixels of the strips in which a very large picture takes its step
@@ -152,11 +152,22 @@ class Ascent:
         # With momentum the direction takes the place of the one before: each strip reads its own rows of it alone.
         direction = torch.empty_like(gradient) if before is None and self.momentum else before
 
-        def walk(rows: Rows) -> Walk:
-            last = None if before is None else rows.inside().of(before).float()
-            return self.walk(rows.of(gradient).float(), last, rows, done)
+        height, progress = max(64, STRIP // size[1]), (done + 1) / self.steps
+        over, waiting = self.shaping.strips(size, height), list[tuple[Rows, Tensor]]()
+        formed = stripwise(lambda rows: self.shaping.formed(rows.of(gradient).float(), rows, progress), over)
+        for at, (rows, part) in enumerate(formed, 1):
+            # What is formed takes the place of the gradient as soon as no strip to come reads that.
+            waiting.append((rows, part.to(gradient.dtype)))
+            free = over[at].first - over[at].above if at < len(over) else size[0]
+            while waiting and waiting[0][0].last <= free:
+                ready, made = waiting.pop(0)
+                gradient[..., ready.first : ready.last, :] = made
 
-        for rows, part in stripwise(walk, self.shaping.strips(size, max(64, STRIP // size[1]))):
+        def walk(rows: Rows) -> Walk:
+            last = None if before is None else rows.of(before).float()
+            return self._paced(rows.of(gradient).float(), last, rows)
+
+        for rows, part in stripwise(walk, strips(size, height, 0)):
             within = slice(rows.first, rows.last)
             param.values[..., within, :].add_(part, alpha=self.step_size).clamp_(0, 1)
             if direction is not None:
@@ -175,10 +186,15 @@ class Ascent:
         ``momentum`` is the share, 0..1, of the direction ``before`` (of the rows that are inside): what the steps
         agree on grows, what only one of them wants fades (heavy ball, Polyak 1964).
         """
-        direction = yield from self.shaping.walk(gradient, rows, (done + 1) / self.steps)
+        formed = yield from self.shaping.formed(gradient, rows, (done + 1) / self.steps)
+        return (yield from self._paced(formed, before, rows.inside()))
+
+    def _paced(self, formed: Tensor, before: Tensor | None, rows: Rows) -> Walk:
+        norm = self.shaping.normalize
+        direction = yield from normalized(formed, rows, norm)
         if before is None or not self.momentum:
             return direction
-        return (yield from blended(direction, before, self.momentum, rows.inside(), self.shaping.normalize))
+        return (yield from blended(direction, before, self.momentum, rows, norm))
 
 
 @dataclass(frozen=True, eq=False)

@@ -252,7 +252,8 @@ def can_keep(plan: Plan) -> bool:
     """Whether a picture is so large that its gradient is kept in half the bytes, and its dream one that allows it."""
     height, width = plan.size
     return height * width >= VAST and all(
-        type(octave.rule) is Ascent
+        isinstance(octave.rule, Ascent)
+        and not octave.rule.shaping.wraps
         and octave.param is Pixels
         and plan.detail != "carry"
         and octave.views == 1

@@ -218,17 +218,26 @@ class Shaping:
         filters = 4 << self.bands if self.pyramid == "decimated" else 2 << self.bands
         return reach + filters + (NEIGHBORHOOD << self.bands if self.spread else 0)
 
+    @property
+    def wraps(self) -> bool:
+        """Whether the first rows depend on the last ones."""
+        return self.smoothing is not None and self.smoothing.border == "circular"
+
     def strips(self, size: Size, height: int) -> list[Rows]:
         """A picture of ``size`` in strips of about ``height`` rows, over which :meth:`walk` can go."""
         multiple = 1 << self.bands if self.pyramid == "decimated" else 1
-        wrapped = self.smoothing is not None and self.smoothing.border == "circular"
-        return strips(size, height, self.reach, multiple, wrapped)
+        return strips(size, height, self.reach, multiple, self.wraps)
 
     def walk(self, g: Tensor, rows: Rows, progress: float = 1.0) -> Walk:
         """The direction [B, 3, h, W] of the gradient ``g`` [B, 3, h, W], which is that of ``rows``, margin and all.
 
         What of the margin lies beyond the picture is not in the result.
         """
+        formed = yield from self.formed(g, rows, progress)
+        return (yield from normalized(formed, rows.inside(), self.normalize))
+
+    def formed(self, g: Tensor, rows: Rows, progress: float = 1.0) -> Walk:
+        """The same before it is normalized."""
         if self.smoothing:
             g = self.smoothing(g, progress)
         inside = rows.inside()
@@ -237,7 +246,7 @@ class Shaping:
             g = yield from self._banded(g, inside)
         if self.gray:
             g = g + self.gray * (g.mean(1, keepdim=True) - g)
-        return (yield from normalized(g, inside, self.normalize))
+        return g
 
     def _banded(self, g: Tensor, rows: Rows) -> Walk:
         decimated = self.pyramid == "decimated"

@@ -269,3 +269,35 @@ def test_text_is_looked_for_in_films_only(tmp_path):
     with pytest.raises(InputError, match="folder"):
         stamps.read_text(tmp_path)
     assert stamps.read_text(clips.write(tmp_path / "other.mp4", clips.patches(2))) is None
+
+
+@pytest.mark.parametrize(
+    ("codec", "suffix"),
+    [
+        ("ac3", ".mp4"),
+        ("alac", ".mp4"),
+        ("flac", ".mp4"),
+        ("libopus", ".mp4"),
+        ("libopus", ".webm"),
+        ("pcm_s16le", ".mov"),
+        ("pcm_s16le", ".mkv"),
+        ("flac", ".mkv"),
+    ],
+)
+def test_other_sound_is_passed_through_too(tmp_path, codec, suffix):
+    source = clips.write(tmp_path / "in.mkv", clips.patches(12), sound=codec, seconds=0.5)
+    assert write(tmp_path / f"out{suffix}", footage(12), until=Fraction(1, 2), sound=Span(Clip(source))) == []
+    before, after = clips.packets(source), clips.packets(tmp_path / f"out{suffix}")
+    assert b"".join(data for data, _ in before) == b"".join(data for data, _ in after)
+    # Matroska's times are whole milliseconds, and Opus may begin before 0 there and not in MP4.
+    assert [time - after[0][1] for _, time in after] == pytest.approx(
+        [time - before[0][1] for _, time in before], abs=0.0021
+    ) or suffix == ".mov"
+    assert abs(after[0][1] - before[0][1]) < 0.008
+
+
+def test_sound_that_an_mp4_does_not_hold_becomes_aac(tmp_path):
+    source = clips.write(tmp_path / "in.mkv", clips.patches(12), sound="pcm_s16le", seconds=0.5)
+    [note] = write(tmp_path / "out.mp4", footage(12), until=Fraction(1, 2), sound=Span(Clip(source)))
+    assert "pcm_s16le" in note and "became aac" in note
+    assert Clip(tmp_path / "out.mp4").sound == ("aac",)

@@ -69,17 +69,7 @@ def dream(
 ) -> int:
     """Dream pictures: put what the network sees into them."""
     values, run = given(recipe_options), given(run_options)
-    if "guide" in values:
-        values["guide"] = [_whole(each) for each in values["guide"]]
-    recipes.run(run)
-    wanted = recipes.merged(preset, recipe, values)
-    # Checked before torch is imported and before the first picture is read.
-    from reverie.zoo import consent, entry
-
-    entry(wanted.network)
-    if recipe is not None and "network" not in values:
-        consent(wanted.network, bool(run.get("trust")), f"The recipe {recipe}")
-    wanted.files()
+    wanted = chosen(values, run, preset, recipe)
     found = _sources([*sources, *(image or [])])
     depth = recipes.run(run).depth or 8
     if each_layer is None:
@@ -104,6 +94,21 @@ def dream(
             say(str(error))
             code = code or error.exit_code
     return code
+
+
+def chosen(values: dict[str, Any], run: dict[str, Any], preset: str | None, recipe: Path | None) -> recipes.Recipe:
+    """The recipe of what was typed, checked before torch is imported and before the first picture is read."""
+    if "guide" in values:
+        values["guide"] = [_whole(each) for each in values["guide"]]
+    recipes.run(run)
+    wanted = recipes.merged(preset, recipe, values)
+    from reverie.zoo import consent, entry
+
+    entry(wanted.network)
+    if recipe is not None and "network" not in values:
+        consent(wanted.network, bool(run.get("trust")), f"The recipe {recipe}")
+    wanted.files()
+    return wanted
 
 
 def _whole(guide: str) -> str:

@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from reverie import recipe as recipes
 from reverie.cli.dreaming import (
     NOISE,
     NOTHING_CHOSEN,
@@ -22,6 +21,7 @@ from reverie.cli.dreaming import (
     Preset,
     Preview,
     RecipeFile,
+    chosen,
 )
 from reverie.cli.options import (
     FILM,
@@ -172,19 +172,11 @@ def video(
     return _make("video", clip, Video.of(**given(settings)), recipe_options, run_options, options)
 
 
-def _make(kind: Any, source: str, settings: Any, chosen: Any, run_options: Any, options: Options) -> int:
-    values, run = given(chosen), given(run_options)
-    recipes.run(run)
-    wanted = recipes.merged(options.preset, options.recipe, values)
-    # Checked before torch is imported and before the first frame is read.
-    from reverie.expression import parse
-    from reverie.zoo import consent, entry
-
-    entry(wanted.network)
-    if options.recipe is not None and "network" not in values:
-        consent(wanted.network, bool(run.get("trust")), f"The recipe {options.recipe}")
-    if wanted.objective:
-        parse(wanted.objective)
+def _make(
+    kind: Any, source: str, settings: Any, recipe_options: Any, run_options: Any, options: Options
+) -> int:
+    values, run = given(recipe_options), given(run_options)
+    wanted = chosen(values, run, options.preset, options.recipe)
     from reverie.film import codec, shooting
 
     ending = options.ending()

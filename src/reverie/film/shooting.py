@@ -181,14 +181,16 @@ def replay(
 
 
 def is_film(path: str | Path) -> bool:
-    """Whether ``path`` is a film that Reverie wrote, and no picture."""
+    """Whether ``path`` is a film, told by its suffix or, where pictures share that, by its record."""
     place = Path(path)
+    if place.suffix.lower() in codec.FORMATS.keys() - {".gif", ".webp", ".apng"}:
+        return True
     if not place.is_dir() and place.suffix.lower() not in (*codec.FORMATS, ".png"):
         return False
     try:
         return "film" in json.loads(stamps.read_text(place) or "{}")
-    except (InputError, ValueError):
-        return place.suffix.lower() in (".mp4", ".m4v", ".mov", ".mkv", ".webm")
+    except (InputError, ValueError, TypeError):
+        return False
 
 
 def reel_of(path: Path) -> Path:
@@ -223,8 +225,14 @@ def shoot(
     folder, mark = reel_of(path), made.fingerprint
     anew = overwrite and not holds(folder, mark)
     with Reel(folder, mark, made.record.text(), anew=anew) as reel:
-        _grow(made, reel, on_shot, say)
+        try:
+            _grow(made, reel, on_shot, say)
+        except BaseException:
+            if not reel.times:
+                reel.remove()  # nothing is lost with it
+            raise
         if not reel.times:
+            reel.remove()
             raise InputError("Nothing was dreamt: the film has no frames.")
         text = reel.about if metadata else None
         for note in codec.write(

@@ -31,6 +31,7 @@ class Track:
         self._container, _ = self._opened.__enter__()
         self._copied: dict[int, Any] = {}
         self._encoded: dict[int, Any] = {}
+        self._last: dict[int, int] = {}
         for stream in self._container.streams.audio:
             name = stream.codec_context.name if stream.codec_context else "an unknown codec"
             if "any" in accepted or name in accepted:
@@ -87,6 +88,9 @@ class Track:
             return
         shift = round((self._span.clip.zero + self._span.start) / base)
         packet.pts -= shift
+        if not packet.duration:  # else MP4 says that the last packet lasts no time, and readers leave it out
+            packet.duration = max(packet.pts - self._last.get(packet.stream.index, packet.pts), 0)
+        self._last[packet.stream.index] = packet.pts
         packet.dts = packet.pts if packet.dts is None else packet.dts - shift
         packet.stream = self._copied[packet.stream.index]
         yield time - self._span.start, packet

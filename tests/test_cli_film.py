@@ -1,0 +1,111 @@
+"""``reverie film`` through the real entry point."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+pytest.importorskip("av")
+pytest.importorskip("cv2")
+
+from reverie.cli import main
+from reverie.film.clip import Clip
+from reverie.film.settings import Steps, Video, Zoom
+from tests.oracle import clips
+from tests.test_cli import refused
+from tests.test_shooting import moving
+
+QUICK = ["--steps", "1", "--octaves", "1", "--objective", "stage1", "--precision", "fp32"]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.effect_noise((64, 48), 80).convert("RGB").save("photo.png")
+    clips.write(tmp_path / "clip.mp4", moving(4), rate=12, sound="aac", seconds=0.3)
+    return tmp_path
+
+
+def test_help_names_every_setting(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    for command, model in (("steps", Steps), ("zoom", Zoom), ("video", Video)):
+        assert main(["film", command, "--help"]) == 0
+        text = capsys.readouterr().out
+        assert all(f"--{name.replace('_', '-')}" in text for name in model.model_fields)
+
+
+def test_three_films_and_their_replays(here, capsys):
+    zoom = ["film", "zoom", "photo.png", "--duration", "0.5s", "--fps", "8", "--at", "0s", "zoom=1.1", "--at", "0.4s"]
+    assert main([*zoom, "zoom=2", "rotate=9", *QUICK]) == 0
+    assert main(["film", "steps", "photo.png", "--hold", "0.2", *QUICK, "--out", "steps.gif"]) == 0
+    assert main(["film", "video", "clip.mp4", *QUICK, "--poster", "--sheet"]) == 0
+    assert "wrote clip-motif-stage1-video.mp4" in capsys.readouterr().err
+    films = [Path("photo-motif-stage1-zoom.mp4"), Path("steps.gif"), Path("clip-motif-stage1-video.mp4")]
+    assert [Clip(films[0]).count, Clip(films[2]).count] == [4, 4]
+    assert Clip(films[2]).sound == ("aac",)
+    for path in films:
+        assert main(["replay", str(path), "--quiet"]) == 0
+        assert path.with_stem(path.stem + "-replay").read_bytes() == path.read_bytes()
+    assert not list(here.glob("*.reel"))
+    assert Path("clip-motif-stage1-video-poster.png").exists() and Path("clip-motif-stage1-video-sheet.png").exists()
+
+
+def test_the_default_name_never_overwrites_and_json_tells_every_frame(here, capsys):
+    for _ in range(2):
+        assert main(["film", "video", "clip.mp4", "--json", *QUICK]) == 0
+    lines = [json.loads(each) for each in capsys.readouterr().out.splitlines()]
+    assert [each["frame"] for each in lines if "frame" in each] == [0, 1, 2, 3] * 2
+    assert [each["out"] for each in lines if "out" in each] == [
+        "clip-motif-stage1-video.mp4",
+        "clip-motif-stage1-video-2.mp4",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments", "sentence"),
+    [
+        (3, ["video", "none.mp4"], "does not exist"),
+        (3, ["video", "photo.png"], "film zoom"),
+        (2, ["video", "clip.mp4", "--range", "5s..2s"], "--range must be"),
+        (2, ["video", "clip.mp4", "--range", "5s..9s"], "shows nothing of it"),
+        (2, ["video", "clip.mp4", "--count", "2"], "leave --count 2 out"),
+        (2, ["zoom", "photo.png", "--duration", "0s"], "--duration"),
+        (2, ["zoom", "photo.png", "--at", "1s", "zooom=2", *QUICK], "did you mean 'zoom'"),
+        (5, ["zoom", "photo.png", "--out", "film.xyz"], "no suffix of a film"),
+        (5, ["zoom", "photo.png", "--out", "photo.png"], "no suffix of a film"),
+        (5, ["video", "clip.mp4", "--out", "clip.mp4"], "exists already"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(here, capsys, code, arguments, sentence):
+    assert sentence in refused(capsys, code, "film", *arguments)
+
+
+def test_a_strange_film_has_no_record(here, capsys):
+    assert "carries no record" in refused(capsys, 3, "replay", "clip.mp4")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(here):
+    command = [sys.executable, "-m", "reverie", "film", "zoom", "photo.png", "--duration", "2s", "--fps", "10", *QUICK]
+    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    reel = here / "photo-motif-stage1-zoom.mp4.reel"
+    for _ in range(600):
+        if (reel / "000003.png").exists():
+            break
+        time.sleep(0.05)
+    run.send_signal(signal.SIGINT)
+    said = run.communicate(timeout=60)[1]
+    assert run.returncode == 130 and "Traceback" not in said
+    assert f"frames are safe in {reel.name}; the same command goes on" in said
+    assert main([*command[3:], "--out", "whole.mp4"]) == 0
+    assert main(command[3:]) == 0
+    assert (here / "photo-motif-stage1-zoom.mp4").read_bytes() == (here / "whole.mp4").read_bytes()
+    assert not reel.exists()

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from reverie.ascent import Ascent, Taken, combined, gradient, image_gradient
 from reverie.network import Network
-from reverie.objective import Objective, channel, layer
+from reverie.objective import Objective, channel, inside, layer
 from reverie.param import Pixels
 from reverie.shaping import Shaping
 from reverie.transform import Transform, compose, jitter, pad, wander
@@ -44,7 +44,7 @@ def differences(f: Callable[[Tensor], Tensor], x: Tensor, directions: int = 4) -
     return found
 
 
-@pytest.mark.parametrize("objective", [A, layer("conv2"), B, OWL, layer("logits")])
+@pytest.mark.parametrize("objective", [A, layer("conv2"), B, OWL, layer("logits"), inside(A, 2), inside(B, 1)])
 def test_image_gradient_agrees_with_finite_differences(objective: Objective) -> None:
     network, x = smooth(), noise(1, 3, 16, 21, dtype=torch.float64)
 

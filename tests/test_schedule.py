@@ -9,7 +9,9 @@ import pytest
 from reverie import schedule
 
 
-@pytest.mark.parametrize("value", ["20,10,5", " 20, 10 ,5", "(20, 10, 5)", "[20,10,5,]", [20, 10, 5], (20, 10, 5)])
+@pytest.mark.parametrize(
+    "value", ["20,10,5", " 20, 10 ,5", "(20, 10, 5)", "[20,10,5,]", [20, 10, 5], (20, 10, 5), ["20,10", "5"]]
+)
 def test_numbers_are_read_from_text_and_lists(value: object) -> None:
     assert schedule.values(value, int, 1, 100, "numbers") == (20, 10, 5)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from reverie.ascent import Ascent
+from reverie.cli import main
 from reverie.errors import UnknownName, UsageError
 from reverie.loop import Frame, render
 from reverie.network import Network
@@ -222,3 +224,12 @@ def test_a_mask_still_lies_where_it_lay(tiny: Network) -> None:
     a = seen["relu1"][..., 2:-2, 2:12]
     share = a[0, 0].numel() / (16 * 20)
     torch.testing.assert_close(term.score(seen), 0.5 * share * a.square().mean((1, 2, 3)))
+
+
+def test_lists_and_optimizers_are_read_from_the_command_line_and_replayed(tmp_path: Path) -> None:
+    quick = ["--size", "48", "--octaves", "2", "--above", "1", "--steps", "2,1", "--step-size", "0.02,0.01"]
+    shaping = ["--smooth", "gaussian", "--smooth-sigma", "0.5,1", "--smooth-weights", "2,1", "--color", "locked"]
+    words = [*quick, *shaping, "--objective", "owl; stage2", "--optimizer", "sgd momentum=0.9", "--threads", "1"]
+    assert main(["dream", "noise", *words, "-o", str(tmp_path / "a.png")]) == 0
+    assert main(["replay", str(tmp_path / "a.png"), "-o", str(tmp_path / "b.png")]) == 0
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()

@@ -24,10 +24,11 @@ def values(
     value: object, read: Callable[[str], Number], low: Number, high: Number, what: str
 ) -> tuple[Any, ...]:
     """Numbers from ``low`` to ``high`` in a list or a text like ``20,10,5``; else ValueError: they must be ``what``."""
-    text = str(value).strip(" ()[]").removesuffix(",")
-    parts = value if isinstance(value, list | tuple) else text.split(",")
+    # A list may hold texts: that is how an option comes that may be repeated.
+    text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    parts = text.strip(" ()[]").removesuffix(",").split(",")
     try:
-        found = [read(str(part).strip()) for part in parts]
+        found = [read(part.strip()) for part in parts]
     except ValueError:
         found = []
     if not found or len(found) > 64 or not all(math.isfinite(each) and low <= each <= high for each in found):

@@ -67,6 +67,8 @@ def doctor(*, json: Json = False) -> None:
     codecs = [name for name in ("jpg", "webp", "avif", "libtiff") if features.check(name)]
     if _importable("pillow_heif"):
         codecs.append("heic")
+    if _importable("av"):
+        codecs.extend(each for each in _films() if each not in codecs)
     found = {
         "device": str(device),
         "precision": resolve_precision("auto", device),
@@ -88,6 +90,13 @@ def doctor(*, json: Json = False) -> None:
         ["what", "found"],
         [[key, ", ".join(value) if isinstance(value, list) else str(value)] for key, value in rows.items()],
     )
+
+
+def _films() -> list[str]:
+    """The kinds of film that the PyAV here can write."""
+    from reverie.film.codec import FORMATS, encodes
+
+    return [suffix.removeprefix(".") for suffix, kind in FORMATS.items() if encodes(kind.codec)]
 
 
 def _importable(name: str) -> bool:

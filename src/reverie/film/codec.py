@@ -148,14 +148,21 @@ def check_writable(path: Path, overwrite: bool = False, size: Size = (1, 1)) -> 
             raise OutputError(
                 f"{path} has a longer side than the {kind.limit} pixels of {suffix}; use a smaller --size."
             )
-        try:
-            pyav().codec.Codec(kind.codec, "w")
-        except ValueError:
+        if not encodes(kind.codec):
             raise MissingError(
                 f"This PyAV has no encoder {kind.codec} for {suffix}; install PyAV's wheel, or write another format."
-            ) from None
+            )
     with unfinished(path) as temporary:
         temporary.touch(exist_ok=False)
+
+
+def encodes(codec: str) -> bool:
+    """Whether the FFmpeg inside PyAV has this encoder."""
+    try:
+        pyav().codec.Codec(codec, "w")
+    except ValueError:
+        return False
+    return True
 
 
 def ticks(times: Sequence[Fraction], until: Fraction, tick: Fraction | None) -> tuple[list[int], Fraction]:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import reverie.film
-from reverie.errors import UnknownName
+from reverie.errors import UnknownName, UsageError
 from reverie.film.settings import Zoom
 from reverie.film.zoom_loop import zoom
 from reverie.network import Network
@@ -34,6 +34,11 @@ def test_the_calls_are_iterators_of_images(tiny: Network) -> None:
 def test_a_strange_option_is_said_before_the_first_image(tiny: Network) -> None:
     with pytest.raises(UnknownName, match="steps"):
         reverie.film.zoom(None, network=tiny, step=3)
+
+
+def test_a_bad_keyframe_is_said_before_anything_is_written(tiny: Network) -> None:
+    with pytest.raises(UsageError, match="seed cannot change"):
+        reverie.film.zoom(texture(0)[0, :, :48, :64], network=tiny, at="0s seed=4", **FAST)
 
 
 def test_a_video_file_is_dreamt(tiny: Network, tmp_path: Path) -> None:

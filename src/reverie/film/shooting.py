@@ -17,6 +17,7 @@ from reverie import api, record, zoo
 from reverie.errors import InputError, UsageError
 from reverie.film import codec, dreamt_video, stamps, step_movie, stills, zoom_loop
 from reverie.film.clip import Clip
+from reverie.film.course import Course
 from reverie.film.reel import Reel, holds, short_of_space
 from reverie.film.settings import Steps, Video, Zoom
 from reverie.film.sound import Span
@@ -113,7 +114,7 @@ def film(kind: Kind, source: Any, settings: Any, *, preview: bool = False, **opt
     """
     if kind != "video":
         job = api.job(source, preview=preview, **options)
-        _single(job)
+        _checked(job, settings)
         return Film(kind, job, settings, _recorded(kind, job, settings, job.record.assets))
     clip = Clip(source)
     start, stop = settings.span()
@@ -126,7 +127,7 @@ def film(kind: Kind, source: Any, settings: Any, *, preview: bool = False, **opt
         few = max(settings.every, round(clip.fps / _PREVIEW_FPS))
         settings = settings.model_copy(update={"every": few})
     job = api.job(first[1], preview=preview, **options)
-    _single(job)
+    _checked(job, settings)
     asset = Asset(role="source", path=str(source), sha256=clip.digest())
     assets = (asset, *(each for each in job.record.assets if each.role != "source"))
     return Film(kind, job, settings, _recorded(kind, job, settings, assets), clip)
@@ -275,7 +276,10 @@ def _compare(now: FilmRecord, about: str, say: Callable[[str], None]) -> None:
         say(f"The film was begun with another {', '.join(changed)}; from here on frames may differ a little.")
 
 
-def _single(job: Job) -> None:
+def _checked(job: Job, settings: Any) -> None:
+    """Refuse what cannot be filmed before anything is written."""
+    if not isinstance(settings, Steps):
+        Course(job, settings)
     if job.record.recipe.count > 1:
         raise UsageError(f"A film has one picture at a time; leave --count {job.record.recipe.count} out.")
 

@@ -24,18 +24,19 @@ def write(found: dict[str, Any], folder: Path) -> None:
     about = found["about"]
     text = HEAD + _remark(about) + _limits(found["limits"]) + _steps(found) + _runs(found["runs"])
     text += _growth(found["growth"])
-    (folder / "benchmarks.md").write_text(text, "utf-8")
+    (folder / "benchmarks.md").write_text(text.rstrip("\n") + "\n", "utf-8")
     _plot(found["steps"], folder / "img" / "benchmarks.svg")
 
 
 def _remark(about: dict[str, Any]) -> str:
     clock = "wall time" if about["clock"] == "wall" else "CPU time of each process"
     rough = (
-        " **Rough figures from a busy machine, to be renewed on a quiet one.**"
+        "\n**Rough figures from a busy machine, to be renewed on a quiet one.**"
         if about["quick"] or about["clock"] == "cpu"
         else ""
     )
-    return f"{about['machine']}, torch {about['torch']}; {clock}, {about['rounds']} rounds.{rough}\n\n"
+    rounds = f"{about['rounds']} round{'s' if about['rounds'] > 1 else ''}"
+    return f"{about['machine']}, torch {about['torch']}; {clock}, {rounds}.{rough}\n\n"
 
 
 def _table(head: list[str], rows: Iterable[list[str]]) -> str:
@@ -116,7 +117,7 @@ def _runs(rows: list[dict[str, Any]]) -> str:
         "peak MB",
         "plain",
     ]
-    return "## Whole runs\n\n" + _table(head, cells)
+    return "## Whole runs\n\n" + _table(head, cells) if cells else ""
 
 
 def _growth(rows: list[dict[str, Any]]) -> str:
@@ -125,9 +126,9 @@ def _growth(rows: list[dict[str, Any]]) -> str:
         case, ours = Case(**each["case"]), each["taken"]["ours bf16"]
         pixels = case.size[0] * case.size[1] / 1e6
         per = f"{ours['seconds'] / pixels:.2f}" if ours else "-"
-        cells.append([case.title, f"{pixels:.1f}", str(case.threads), _ms(ours), per, _mb(ours)])
+        cells.append([case.title, f"{pixels:.2f}", str(case.threads), _ms(ours), per, _mb(ours)])
     head = ["network, layer", "megapixels", "threads", "step, ms", "s per megapixel", "peak MB"]
-    return "## Growth\n\nOne step, without tiles.\n\n" + _table(head, cells).rstrip("\n") + "\n"
+    return "## Growth\n\nOne step, without tiles.\n\n" + _table(head, cells) if cells else ""
 
 
 def _ms(taken: dict[str, float] | None) -> str:
@@ -139,7 +140,7 @@ def _seconds(taken: dict[str, float] | None) -> str:
 
 
 def _mb(taken: dict[str, float] | None) -> str:
-    return f"{taken['peak'] / 1e6:.0f}" if taken else "-"
+    return f"{taken['peak'] / 1e6:.0f}" if taken and taken["peak"] else "-"
 
 
 def _times(slow: dict[str, float] | None, fast: dict[str, float] | None) -> str:

@@ -47,6 +47,14 @@ def test_contestants_run_in_turn_and_one_that_breaks_is_left_out() -> None:
     assert whole["plain"] is not None and whole["plain"].seconds > 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_a_worker_does_not_count_the_memory_of_who_started_it() -> None:
+    held = bytearray(700_000_000)
+    held[:: 4096] = b"x" * len(held[:: 4096])
+    taken = duel({"ours": ("ours", TINY, Path(sys.executable))}, rounds=1, clock="cpu", steps=1, whole=True)
+    assert taken["ours"] is not None and taken["ours"].peak < len(held)
+
+
 def test_the_page_says_what_was_measured(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     case: dict[str, Any] = {"network": "vgg16", "layer": "relu4_3", "size": (384, 512), "threads": 1}
@@ -68,7 +76,7 @@ def test_the_page_says_what_was_measured(tmp_path: Path) -> None:
     assert "| vgg16 relu4_3 | 1 | a peer | 3000 | 6.0x | 3.0x | 500 | 200 |" in text
     assert "| vgg16 relu4_3 | 1 | b | - | - | - | - | 200 |" in text
     assert "| vgg16 relu4_3 | 512x384 | 1 | 1 x 10 | 5.00 | 30.00 | 6.0x | 200 | 200 |" in text
-    assert "| vgg16 relu4_3 | 0.2 | 1 | 500 | 2.54 | 200 |" in text
+    assert "| vgg16 relu4_3 | 0.20 | 1 | 500 | 2.54 | 200 |" in text
     assert "Rough" not in text
     first = (tmp_path / "img" / "benchmarks.svg").read_bytes()
     write(found, tmp_path)

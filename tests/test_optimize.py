@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from reverie import zoo
 from reverie.ascent import image_gradient
 from reverie.errors import UsageError
-from reverie.network import Activations, Network
-from reverie.objective import Objective, Score, layer
-from reverie.optimize import Optimized, operations, optimized, resolve_precision
+from reverie.network import Network
+from reverie.objective import layer
+from reverie.optimize import Optimized, operations, optimized
 from reverie.optimize.operations import Branches, Convolution, Gated, one_call
 from reverie.plan import resolve
 from reverie.tile.head import head
@@ -314,23 +314,6 @@ def test_everything_stays_channels_last(monkeypatch: pytest.MonkeyPatch) -> None
     assert len(seen) > 15 and all(seen)
 
 
-@pytest.mark.parametrize(
-    ("able", "precision"),
-    [({}, "fp32"), ({"avx2": True}, "fp32"), ({"amx_bf16": True}, "bf16"), ({"avx512_bf16": True}, "bf16")],
-)
-def test_auto_is_half_precision_only_where_the_processor_has_it(
-    monkeypatch: pytest.MonkeyPatch, able: dict[str, bool], precision: str
-) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
-    assert resolve_precision("auto", CPU) == precision
-    assert resolve_precision("auto", torch.device("mps")) == "fp32"
-
-
-@pytest.mark.parametrize("asked", ["fp32", "bf16", "fp16"])
-def test_a_precision_asked_for_is_taken(asked: str) -> None:
-    assert resolve_precision(asked, CPU) == asked  # type: ignore[arg-type]
-
-
 def test_who_listens_later_hears_the_module_itself(tiny: Network) -> None:
     ready = optimized(tiny, CPU, "bf16")
     heard: list[Tensor] = []
@@ -348,42 +331,7 @@ def test_a_picture_in_tiles_finds_the_head_of_a_network_made_ready(precision: st
     assert head(ready, ["fc"]) is not None
 
 
-@pytest.mark.parametrize("strength", [1.0, 1e-9, 1e9])
-def test_fp16_loses_no_gradient_however_faint(tiny: Network, strength: float) -> None:
-    objective = strength * layer("relu1") + strength * layer("logits")
-    whole = Objective((replace(objective.terms[0], score=both(strength), layers=objective.layers),))
-    for weighted in (objective, whole):
-        _, exact = image_gradient(tiny, weighted, IMAGE)
-        _, found = image_gradient(optimized(tiny, CPU, "fp16"), weighted, IMAGE)
-        assert found.dtype == torch.float32
-        assert (found - exact).norm() < 0.01 * exact.norm()
-
-
-def both(strength: float) -> Score:
-    def score(activations: Activations) -> Tensor:
-        return strength * sum(activations[name].square().mean((1, 2, 3)) for name in ("relu1", "logits"))  # type: ignore[return-value]
-
-    return score
-
-
-def test_what_leaves_the_range_of_fp16_is_said(tiny: Network) -> None:
-    loud = replace(tiny, std=(1e-9,) * 3)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="tiny leaves the range of fp16; use --precision bf16"):
-        image_gradient(optimized(loud, CPU, "fp16"), layer("relu2"), IMAGE)
-
-
 def test_fp16_needs_a_network_that_can_be_followed() -> None:
     network = Network("odd", Odd("decides"), (0.0,) * 3, (1.0,) * 3, objective="conv")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="odd cannot be followed into fp16; use --precision bf16"):
         optimized(network, CPU, "fp16")
-
-
-@pytest.mark.parametrize(
-    ("name", "precision"),
-    [("motif", "fp16"), ("vgg16", "fp16"), ("googlenet-bvlc", "bf16"), ("inception_v1", "bf16")],
-)
-def test_a_gpu_gets_fp16_where_the_range_will_do(name: str, precision: str) -> None:
-    with torch.device("meta"):
-        network = zoo.architecture(name)
-    assert resolve_precision("auto", torch.device("cuda"), network) == precision
-    assert resolve_precision("auto", torch.device("cuda"), replace(network, bf16=False)) == "fp32"

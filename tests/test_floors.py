@@ -18,7 +18,7 @@ FLOORS = [
      "transform"],
     ["smoothing", "shaping", "ascent", "optimizer", "tile", "octave", "optimize"],
     ["targets", "viewing", "plan", "loop", "record"],
-    ["budget", "zoo", "atlas"],
+    ["budget", "zoo", "atlas", "plot", "quality"],
     ["shelf", "checkpoint", "api"],
     ["film"],
     ["cli"],

@@ -126,11 +126,13 @@ class Job:
         rows = [slice(at, at + 256) for at in range(0, size[0], 256)]
         return all(torch.equal(image[..., at, :], unit(self.source[..., at, :]).clamp(0, 1)) for at in rows)
 
-    def frames(self, checkpoint: Checkpoint | None = None, resume: bool = True) -> Iterator[Frame]:
-        """Every step; closing the iterator stops the work. With a ``checkpoint``, kept in it from octave to octave,
-        and begun where that one left off unless ``resume`` is False."""
+    def frames(
+        self, checkpoint: Checkpoint | None = None, resume: bool = True, gradients: bool = False
+    ) -> Iterator[Frame]:
+        """Every step, with its gradient if asked for; closing the iterator stops the work. What a ``checkpoint``
+        keeps from octave to octave is gone on from, unless ``resume`` is False."""
         octave, passed = checkpoint.found() if checkpoint and resume else (0, None)
-        for frame in render(self.plan, self.source, octave=octave, passed=passed):
+        for frame in render(self.plan, self.source, octave=octave, passed=passed, gradients=gradients):
             if checkpoint:
                 checkpoint.keep(frame)
             yield frame
@@ -173,7 +175,6 @@ def dream_guided(
     *,
     layer: str = "",
     weight: float = 1.0,
-    on_frame: Callable[[Frame], None] | None = None,
     **options: Any,
 ) -> Picture:
     """Dream the forms of ``guide`` into ``source``: each place becomes more like the best match in the guide.
@@ -187,8 +188,7 @@ def dream_guided(
     several = list(guide) if isinstance(guide, list | tuple) else [guide]
     if not several or any(each is None for each in several):
         raise UsageError("A guided dream needs a guide: a path, an array, a tensor or a Pillow image.")
-    wanted = [Handed(each, layer, weight) for each in several]
-    return dream(source, on_frame=on_frame, guide=wanted, **options)
+    return dream(source, guide=[Handed(each, layer, weight) for each in several], **options)
 
 
 def visualize(objective: str = "", source: Source = None, **options: Any) -> Picture:

@@ -70,6 +70,22 @@ def combined(gradients: Tensor, weights: Sequence[float], balance: bool) -> Tens
     return total
 
 
+@dataclass(frozen=True, eq=False)
+class Slope:
+    """Where it goes up: weighted ``score`` [B], unweighted scores ``terms`` [T, B], and the ``gradient``, shaped like
+    what the ascent changes. Slopes of several looks add, and divide by their number."""
+
+    score: Tensor
+    terms: Tensor
+    gradient: Tensor
+
+    def __add__(self, other: Slope) -> Slope:
+        return Slope(self.score + other.score, self.terms + other.terms, self.gradient + other.gradient)
+
+    def __truediv__(self, count: int) -> Slope:
+        return Slope(self.score / count, self.terms / count, self.gradient / count)
+
+
 def gradient(
     network: Network,
     objective: Objective,
@@ -80,6 +96,21 @@ def gradient(
     look: Look = image_gradient,
     sight: Sight | None = None,
 ) -> tuple[Tensor, Tensor]:
+    """Score and gradient of a :func:`slope`, without the scores of its terms."""
+    found = slope(network, objective, param, transform, generator, balance, look, sight)
+    return found.score, found.gradient
+
+
+def slope(
+    network: Network,
+    objective: Objective,
+    param: Param,
+    transform: Transform,
+    generator: torch.Generator,
+    balance: bool = True,
+    look: Look = image_gradient,
+    sight: Sight | None = None,
+) -> Slope:
     """Weighted score [B] and the gradient, shaped like ``param.values``, of its image under ``transform``.
 
     Terms that follow the view are fitted to this step's, for which they need the octave's ``sight``.
@@ -87,7 +118,7 @@ def gradient(
     weights = [term.weight for term in objective.terms]
     if isinstance(look, Keeping) and look.keeps:
         scores, kept = look.kept(network, objective, param.image(), transform, generator, balance)
-        return torch.einsum("t,tb->b", scores.new_tensor(weights), scores), kept
+        return Slope(torch.einsum("t,tb->b", scores.new_tensor(weights), scores), scores, kept)
     leaf = param.values.detach().requires_grad_(True)
     following = objective.follows and sight is not None
     drawn = generator.get_state() if following else None
@@ -101,7 +132,7 @@ def gradient(
     with torch.enable_grad():
         wish = (seen * combined(gradients, strengths, balance)).sum()
     (pulled,) = torch.autograd.grad(wish, leaf)
-    return torch.einsum("t,tb->b", scores.new_tensor(weights), scores), pulled
+    return Slope(torch.einsum("t,tb->b", scores.new_tensor(weights), scores), scores, pulled)
 
 
 def _again(state: Tensor) -> torch.Generator:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reverie.ascent import gradient
+from reverie.ascent import Slope, slope
 from reverie.objective import Sight
 from reverie.octave import handed, start
 from reverie.ops import recolored, resize
@@ -27,6 +27,8 @@ class Frame:
     frames, of which there are ``total``; it leaps over those of an octave that ends early, whose last frame
     shows what its score was. The last frame of an octave that is not the last has in ``handed`` what the next
     one is given: enough to go on from there.
+    Where they were asked for, ``terms`` [T, B] are the unweighted scores of the terms of the octave's objective,
+    and ``gradient`` is the raw one, shaped like what the ascent changes.
     """
 
     image: Tensor
@@ -38,6 +40,8 @@ class Frame:
     index: int
     total: int
     handed: Tensor | None = None
+    terms: Tensor | None = None
+    gradient: Tensor | None = None
 
     @property
     def last(self) -> bool:
@@ -52,6 +56,7 @@ def render(
     *,
     octave: int = 0,
     passed: Tensor | None = None,
+    gradients: bool = False,
 ) -> Iterator[Frame]:
     """Dream ``source`` [B, 3, H, W] in 0..1 and yield every step; the last frame is the picture.
 
@@ -60,7 +65,8 @@ def render(
     octaves, and the whole source as floats is never kept. ``detail`` [B, 3, h, w], any range and size, is
     added to the source in every octave: the dream of an earlier frame of a film. To go on with a dream that was
     cut off, begin at the ``octave`` after its last finished one, with what its last frame ``handed`` on as ``passed``.
-    Closing the iterator cancels. DeepDream: Mordvintsev, Olah & Tyka 2015.
+    With ``gradients`` the frames carry them, and the scores of each term. Closing the iterator cancels.
+    DeepDream: Mordvintsev, Olah & Tyka 2015.
     """
     source = source.to(plan.device, torch.float32 if source.is_floating_point() else source.dtype)
     passed = None if passed is None else passed.to(plan.device)
@@ -78,7 +84,7 @@ def render(
         steps = _octave(plan, now, at, now.param(begun), base)
         if not needed:
             base = ground = begun = source
-        for param, score, step, ended in steps:
+        for param, found, step, ended in steps:
             dreamt = param.image()
             if now.mask is not None and not isinstance(param, Pixels):  # pixels are held back by their rule
                 dreamt = torch.where(now.mask > 0, base.lerp(dreamt, now.mask), base)
@@ -86,7 +92,10 @@ def render(
             done = index + 1 == plan.total
             passed = handed(plan.detail, ground, begun, dreamt) if ended and not done else None
             shown = _shown(plan, dreamt, base, source, done)
-            yield Frame(shown, score, at, len(plan.octaves), step, now.steps, index, plan.total, passed)
+            seen = (found.terms, found.gradient) if gradients else ()
+            which = (at, len(plan.octaves), step, now.steps, index, plan.total)
+            yield Frame(shown, found.score, *which, passed, *seen)
+            del found, seen
             index += 1
 
 
@@ -106,7 +115,7 @@ def _shown(plan: Plan, dreamt: Tensor, base: Tensor, source: Tensor, done: bool)
 
 def _octave(
     plan: Plan, octave: Octave, at: int, param: Param, base: Tensor
-) -> Iterator[tuple[Param, Tensor, int, bool]]:
+) -> Iterator[tuple[Param, Slope, int, bool]]:
     # Seeded by octave, so that pictures of different sizes draw alike in the octaves they share.
     generator = torch.Generator().manual_seed((plan.seed * 1_000_003 + at) % 2**63)
     sight: Sight | None = None
@@ -120,16 +129,16 @@ def _octave(
         network = plan.network.redirected() if step < octave.redirect else plan.network
         view = octave.crops[step] if octave.crops else octave.transform
         looks = (
-            gradient(network, objective, param, view, generator, plan.balance, plan.look, sight)
+            slope(network, objective, param, view, generator, plan.balance, plan.look, sight)
             for _ in range(octave.views)
         )
-        score, raw = next(looks)
-        for also, another in looks:
-            score, raw = score + also, raw + another
+        mean = next(looks)
+        for another in looks:
+            mean = mean + another
         if octave.views > 1:
-            score, raw = score / octave.views, raw / octave.views
-        if octave.max_gain is not None and score.min() > octave.max_gain:
-            yield param, score, step, True
+            mean = mean / octave.views
+        if octave.max_gain is not None and mean.score.min() > octave.max_gain:
+            yield param, mean, step, True
             return
-        param, state = octave.rule.step(param, raw, state)
-        yield param, score, step, step + 1 == octave.steps
+        param, state = octave.rule.step(param, mean.gradient, state)
+        yield param, mean, step, step + 1 == octave.steps

@@ -14,8 +14,8 @@ from reverie.atlas.attribution import (
     reach,
 )
 from reverie.atlas.choice import before_relu, called, distinct, worthwhile
-from reverie.atlas.excitement import Excitement, Guess, Inspection, Unit, inspect
-from reverie.atlas.heat import heated, ramp
+from reverie.atlas.excitement import Excitement, Guess, Inspection, Unit, guessed, inspect
+from reverie.atlas.heat import energy, heated, ramp
 from reverie.atlas.rest import ChannelSurvey, references, survey
 from reverie.atlas.sheets import Dream, dreams, sheet, sheet_size
 
@@ -34,9 +34,11 @@ __all__ = [
     "direct",
     "distinct",
     "dreams",
+    "energy",
     "examples",
     "feeder",
     "feeding",
+    "guessed",
     "heated",
     "inspect",
     "matching",

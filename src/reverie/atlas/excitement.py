@@ -134,6 +134,16 @@ def _verdict(network: Network) -> str:
     return fits[-1] if fits else network.logits
 
 
+def guessed(network: Network, picture: Tensor, count: int = 5) -> tuple[Guess, ...]:
+    """What the network takes ``picture`` [1, 3, H, W] in 0..1 for, best first; nothing where it has no classes."""
+    verdict = _verdict(network)
+    if not verdict:
+        return ()
+    with torch.no_grad():
+        scores = network.capture(fitting(network, picture), [verdict])[verdict]
+    return _guesses(network, scores, count)
+
+
 def _guesses(network: Network, scores: Tensor, count: int) -> tuple[Guess, ...]:
     places = flat(scores)[0].float()
     if network.by_place:

@@ -5,7 +5,11 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+from reverie.atlas.rest import fitting
+from reverie.network import Network
 
 _LMS = ((4.0767416621, -3.3077115913, 0.2309699292), (-1.2684380046, 2.6097574011, -0.3413193965),
         (-0.0041960863, -0.7034186147, 1.7076147010))  # fmt: skip
@@ -39,3 +43,17 @@ def heated(picture: Tensor, heat: Tensor) -> Tensor:
     gray = picture[0].mean(0) * 0.75
     share = 0.35 + 0.5 * heat.clamp(0, 1)
     return torch.lerp(gray[None].expand(3, -1, -1), ramp(heat), share[None])[None].clamp(0, 1)
+
+
+def energy(network: Network, layer: str, picture: Tensor) -> Tensor | None:
+    """Root mean square of a layer at every place of ``picture`` [1, 3, H, W], as heat [H, W] in 0..1 of its largest.
+
+    None where the layer has no places.
+    """
+    with torch.no_grad():
+        a = network.capture(fitting(network, picture), [layer])[layer]
+    if a.ndim != 4:
+        return None
+    strength = a.float().cpu().square().mean(1, keepdim=True).sqrt()
+    strength = F.interpolate(strength, picture.shape[-2:], mode="bilinear", align_corners=False)[0, 0]
+    return strength / strength.max().clamp_min(1e-12)

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, cast, overload
 
 from cyclopts import Parameter
 
+from reverie.cli import views
 from reverie.cli.options import RUN
 from reverie.cli.output import beside, free, line, numbered, say, watching
+from reverie.cli.views import Plots, PlotsEvery, QualityLine, Viewer
 from reverie.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -76,6 +78,9 @@ class ResultOptions:
     quiet: Quiet = False
     json: Json = False
     no_metadata: NoMetadata = False
+    plots: Plots = None
+    plots_every: PlotsEvery = 10
+    quality: QualityLine = False
 
     @property
     def piped(self) -> bool:
@@ -89,6 +94,7 @@ class ResultOptions:
 
     def check(self, count: int, depth: Literal[8, 16] = 8, batch: int = 1) -> None:
         """Raise what can be known to be wrong before any work for ``count`` dreams of ``batch`` pictures."""
+        views.check(self.plots, self.plots_every)
         if self.piped and (self.json or self.resume or self.show or count * batch > 1):
             other = "--json" if self.json else "--resume" if self.resume else "--show" if self.show else ""
             what = f"{other} does not go with it" if other else f"{count * batch} pictures do not go into it"
@@ -152,7 +158,9 @@ def finish(job: Job, source: str | None, files: list[Path], result: ResultOption
             image.check_writable(file, result.overwrite, job.plan.size, job.record.depth)
         path = files[0].with_name(f"{files[0].name}.checkpoint")
         checkpoint = Checkpoint(path, job.record, 0 if result.resume else PATIENCE)
-    pictures = _watched(job, source, checkpoint, result, len(files))
+    viewer = Viewer(job, files[0].stem, result.plots, result.plots_every, result.quality)
+    pictures = _watched(job, source, checkpoint, result, len(files), viewer)
+    numbers = {"quality": viewer.quality()} if result.json else {}
     if result.piped:
         _poured(pictures[0], result)
         say("wrote to standard output", result.quiet)
@@ -160,7 +168,7 @@ def finish(job: Job, source: str | None, files: list[Path], result: ResultOption
     for picture, file in zip(pictures, files, strict=True):
         written = picture.save(file, overwrite=result.overwrite, metadata=not result.no_metadata)
         if result.json:
-            line(source=source, out=str(written))
+            line(source=source, out=str(written), **numbers)
         else:
             say(f"wrote {written}", result.quiet)
         if result.show:
@@ -185,15 +193,21 @@ def _done(target: Path, job: Job) -> bool:
 
 
 def _watched(
-    job: Job, source: str | None, checkpoint: Checkpoint | None, result: ResultOptions, count: int
+    job: Job,
+    source: str | None,
+    checkpoint: Checkpoint | None,
+    result: ResultOptions,
+    count: int,
+    viewer: Viewer,
 ) -> list[Picture]:
     frame = None
     if checkpoint and result.resume and (octave := checkpoint.found()[0]):
         say(f"going on after octave {octave} of {len(job.plan.octaves)}.", result.quiet)
     try:
         with watching(source, job.plan, result.json, result.quiet) as listen:
-            for frame in job.frames(checkpoint, resume=result.resume):
+            for frame in job.frames(checkpoint, resume=result.resume, gradients=viewer.drawing):
                 listen(frame)
+                viewer.see(frame)
     except KeyboardInterrupt:
         if checkpoint and checkpoint.path.exists():
             say(f"what was done is kept in {checkpoint.path}; the same command with --resume goes on.")
@@ -203,6 +217,7 @@ def _watched(
         say(checkpoint.trouble, result.quiet)
     if job.unchanged(frame):
         say("Nothing changed: the objective does not answer to this picture; choose another.", result.quiet)
+    viewer.finish(result.quiet or result.json)
     return [job.picture(frame)] if count == 1 else job.pictures(frame)
 
 

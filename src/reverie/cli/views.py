@@ -1,0 +1,131 @@
+"""Views beside a dream: gradients, score curves, classes before and after, heat maps, a line of quality."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Group, Parameter
+
+from reverie.cli.output import say
+from reverie.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from reverie.api import Job
+    from reverie.loop import Frame
+    from reverie.quality import Quality
+
+VIEWS = Group("View options", sort_key=3)
+
+
+Plots = Annotated[
+    Path | None,
+    Parameter(
+        group=VIEWS,
+        help="An existing folder for plots: gradients with their histograms, score curves, classes before and after, "
+        "heat maps.",
+    ),
+]
+PlotsEvery = Annotated[
+    int, Parameter(group=VIEWS, help="A gradient plot at every so many steps of an octave, from 1.")
+]
+QualityLine = Annotated[
+    bool,
+    Parameter(
+        group=VIEWS, negative=(), help="Say what the dream did: objective gain, color drift, structure kept."
+    ),
+]
+
+
+def check(folder: Path | None, every: int) -> None:
+    """Refuse a folder that is not there, or a number that cannot be, before anything is dreamt."""
+    if every < 1:
+        raise UsageError(f"--plots-every must be 1 or more, not {every}.")
+    if folder is not None and not folder.is_dir():
+        raise OutputError(f"--plots {folder} is no existing folder; make it first.")
+
+
+class Viewer:
+    """A listener on the frames of one job, which writes views as ``STEM-...png`` while it goes."""
+
+    def __init__(self, job: Job, stem: str, folder: Path | None, every: int, says_quality: bool) -> None:
+        self._job, self._stem, self._folder, self._every, self._says = job, stem, folder, every, says_quality
+        self._points: list[Any] = []
+        self._first = self._last = 0.0
+        self._frame: Frame | None = None
+
+    @property
+    def drawing(self) -> bool:
+        """Whether views are written, for which frames must carry their gradients."""
+        return self._folder is not None
+
+    def see(self, frame: Frame) -> None:
+        """Note the scores of a frame, and draw its gradient if its turn has come."""
+        self._frame = frame
+        last_octave = frame.octave + 1 == frame.octaves
+        if last_octave and (frame.step == 0 or frame.last):
+            self._last = frame.score.mean().item()
+            self._first = self._last if frame.step == 0 else self._first
+        if not self.drawing:
+            return
+        from reverie import plot
+
+        self._points.append(plot.point(frame))
+        if frame.step % self._every == 0:
+            self._write(f"gradient-{frame.octave + 1}-{frame.step + 1:04}", plot.step(frame))
+
+    def finish(self, quiet: bool) -> None:
+        """Say and draw what is said and drawn of the whole."""
+        if self._says:
+            say(str(self._quality()), quiet)
+        if self.drawing:
+            self._whole(*self._compared())
+            say(f"plots lie in {self._folder}", quiet)
+
+    def quality(self) -> dict[str, float]:
+        """The numbers of :mod:`reverie.quality`, of the first picture of a batch."""
+        return asdict(self._quality())
+
+    def _quality(self) -> Quality:
+        from reverie.quality import quality
+
+        return quality(*self._compared(), self._last - self._first)
+
+    def _compared(self) -> tuple[Tensor, Tensor]:
+        from reverie.ops import unit
+
+        assert self._frame is not None
+        return unit(self._job.source[:1].cpu()), self._frame.image[:1].detach().float().cpu()
+
+    def _whole(self, source: Tensor, dream: Tensor) -> None:
+        from reverie import atlas, plot
+        from reverie.ops import resize
+
+        plan = self._job.plan
+        terms = plan.octaves[-1].objective.terms
+        self._write("scores", plot.curves(self._points, [each.name for each in terms]))
+        before = resize(source, plan.size).clamp(0, 1)
+        pairs = (("before", before), ("after", dream))
+        guesses = [
+            (
+                title,
+                picture,
+                [(each.label, each.probability) for each in atlas.guessed(plan.network, picture)],
+            )
+            for title, picture in pairs
+        ]
+        if all(found for _, _, found in guesses):
+            self._write("classes", plot.classes(guesses))
+        for layer in sorted({name for term in terms for name in term.layers} - {"image"}):
+            heat = atlas.energy(plan.network, layer, dream)
+            if heat is not None:
+                self._write(f"heat-{layer.replace('/', '-')}", atlas.heated(dream, heat))
+
+    def _write(self, name: str, picture: Tensor) -> None:
+        from reverie import image
+
+        assert self._folder is not None
+        image.save(self._folder / f"{self._stem}-{name}.png", picture, overwrite=True)

@@ -153,7 +153,8 @@ if "network" in options:
 source = torch.randint(0, 256, (1, 3, 500, 500), dtype=torch.uint8)
 job = api.job(source, size="8000x8000", threads=1, octaves=2, steps=1, **options)
 for frame in job.frames():
-    pass
+    if not frame.last:
+        del frame
 job.picture(frame).save(sys.argv[2])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """

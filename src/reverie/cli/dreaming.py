@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from reverie import recipe as recipes
-from reverie.cli.options import RECIPE, RUN, RecipeOptions, RunOptions, given
+from reverie.cli.options import RUN, WHAT, RecipeOptions, RunOptions, given
 from reverie.cli.output import costs, numbered, say
 from reverie.cli.result import PIPE, ResultOptions, content, finish, name_of
 from reverie.cli.weights import watching_weights
@@ -21,10 +21,8 @@ NOISE = "noise"
 SHEET_SIDE = 480  # pixels of the long side of a cell of --each-layer's contact sheet
 NOTHING_CHOSEN, NOTHING_SET, PLAINLY = RecipeOptions(), RunOptions(), ResultOptions()
 
-Preset = Annotated[str | None, Parameter(group=RECIPE, help="A named look; 'reverie presets' lists them.")]
-RecipeFile = Annotated[
-    Path | None, Parameter(group=RECIPE, name="--recipe", help="A recipe in TOML or JSON.")
-]
+Preset = Annotated[str | None, Parameter(group=WHAT, help="A named look; 'reverie presets' lists them.")]
+RecipeFile = Annotated[Path | None, Parameter(group=WHAT, name="--recipe", help="A recipe in TOML or JSON.")]
 ImageOption = Annotated[
     list[str] | None,
     Parameter(group=RUN, name=["--image", "-i"], negative=(), help="Another way to say SOURCE."),
@@ -42,7 +40,7 @@ DryRun = Annotated[
 EachLayer = Annotated[
     str | None,
     Parameter(
-        group=RECIPE,
+        group=WHAT,
         help="One dream for each of these layers, A,B,C, or 'all' worth a look, and a contact sheet of them.",
     ),
 ]
@@ -96,7 +94,9 @@ def dream(
     return code
 
 
-def chosen(values: dict[str, Any], run: dict[str, Any], preset: str | None, recipe: Path | None) -> recipes.Recipe:
+def chosen(
+    values: dict[str, Any], run: dict[str, Any], preset: str | None, recipe: Path | None
+) -> recipes.Recipe:
     """The recipe of what was typed, checked before torch is imported and before the first picture is read."""
     if "guide" in values:
         values["guide"] = [_whole(each) for each in values["guide"]]
@@ -207,13 +207,11 @@ def replay(
     ],
     /,
     *,
-    source: Annotated[
-        Path | None, Parameter(group=RECIPE, help="Where the original source lies now.")
-    ] = None,
+    source: Annotated[Path | None, Parameter(group=WHAT, help="Where the original source lies now.")] = None,
     changes: Annotated[
         list[str] | None,
         Parameter(
-            group=RECIPE,
+            group=WHAT,
             name="--set",
             negative=(),
             help="Change one thing, as in --set steps=20; may be repeated.",
@@ -222,7 +220,7 @@ def replay(
     assets: Annotated[
         list[Path] | None,
         Parameter(
-            group=RECIPE,
+            group=WHAT,
             name="--asset",
             negative=(),
             help="Where a guide or mask lies now, told by its content; may be repeated.",

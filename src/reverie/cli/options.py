@@ -14,9 +14,23 @@ from pydantic.fields import FieldInfo
 from reverie.film.settings import Steps, Video, Zoom
 from reverie.recipe import Recipe, Run
 
-RECIPE = Group("Recipe options", sort_key=1)
+WHAT = Group("What to dream", sort_key=1)
+STEPS = Group("Octaves and steps", sort_key=2)
+GRADIENT = Group("Gradient", sort_key=3)
+SEEN = Group("What the network sees", sort_key=4)
+SPECTRUM = Group("Spectra and batches", sort_key=5)
 FILM = Group("Film options", sort_key=0)
-RUN = Group("Run options", sort_key=2)
+RUN = Group("Run options", sort_key=6)
+# Options of the Recipe by what they are about; those of no group are what to dream.
+_ABOUT = {
+    STEPS: "octaves octave_scale smallest above steps step_size schedule max_gain optimizer step_decay momentum "
+    "detail cooldown",
+    GRADIENT: "bands fine coarse spread gray pyramid normalize smooth smooth_sigma smooth_weights smooth_kernel "
+    "smooth_border color",
+    SEEN: "jitter inset pad border rotate zoom resettle grain crop last_crop crop_size views redirect",
+    SPECTRUM: "param decay start likeness count",
+}
+_GROUPS = {field: group for group, fields in _ABOUT.items() for field in fields.split()}
 
 
 def _plain(annotation: Any) -> Any:
@@ -39,14 +53,14 @@ def _help(field: FieldInfo) -> str:
     return text if default in (None, "") else f"{text} [default: {default}]"
 
 
-def _options(name: str, model: type[BaseModel], group: Group, without: tuple[str, ...] = ()) -> Any:
+def _options(name: str, model: type[BaseModel], group: Group | None, without: tuple[str, ...] = ()) -> Any:
     fields = []
     for key, field in model.model_fields.items():
         if key in without:
             continue
         declared = Parameter(
             help=_help(field),
-            group=group,
+            group=group or _GROUPS.get(key, WHAT),
             show_default=False,
             allow_leading_hyphen=key != "at",
             negative=() if field.default == () or field.annotation is bool else None,
@@ -60,20 +74,22 @@ def _options(name: str, model: type[BaseModel], group: Group, without: tuple[str
     )
 
 
-RecipeOptions = _options("RecipeOptions", Recipe, RECIPE)
+RecipeOptions = _options("RecipeOptions", Recipe, None)
 RunOptions = _options("RunOptions", Run, RUN)
 # For commands that say themselves which network, and what it dreams in each cell of a sheet.
-CellOptions = _options("CellOptions", Recipe, RECIPE, without=("network", "objective", "guide", "match", "mask"))
+CellOptions = _options(
+    "CellOptions", Recipe, None, without=("network", "objective", "guide", "match", "mask")
+)
+# For 'visualize', whose objective is what stands first.
+VisualizeOptions = _options("VisualizeOptions", Recipe, None, without=("objective",))
 StepsOptions = _options("StepsOptions", Steps, FILM)
 ZoomOptions = _options("ZoomOptions", Zoom, FILM)
 VideoOptions = _options("VideoOptions", Video, FILM)
 # What a film calls the same is the film's.
-ZoomRecipeOptions = _options("ZoomRecipeOptions", Recipe, RECIPE, without=tuple(Zoom.model_fields))
-VideoRecipeOptions = _options("VideoRecipeOptions", Recipe, RECIPE, without=tuple(Video.model_fields))
+ZoomRecipeOptions = _options("ZoomRecipeOptions", Recipe, None, without=tuple(Zoom.model_fields))
+VideoRecipeOptions = _options("VideoRecipeOptions", Recipe, None, without=tuple(Video.model_fields))
 
 
 def given(options: Any) -> dict[str, Any]:
     """The options that were really typed, by field name."""
     return {key: value for key, value in vars(options).items() if value is not None}
-# For 'visualize', whose objective is what stands first.
-VisualizeOptions = _options("VisualizeOptions", Recipe, RECIPE, without=("objective",))

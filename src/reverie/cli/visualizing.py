@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 from reverie import recipe as recipes
 from reverie import schedule
 from reverie.cli.dreaming import NOISE, NOTHING_SET, PLAINLY, Preset, Preview, RecipeFile, called, dreamt
-from reverie.cli.options import RECIPE, RUN, RunOptions, VisualizeOptions, given
+from reverie.cli.options import RUN, WHAT, RunOptions, VisualizeOptions, given
 from reverie.cli.output import say
 from reverie.cli.result import ResultOptions
 from reverie.cli.sheets import loaded
@@ -24,7 +24,7 @@ TERMS = Group("Added terms", sort_key=0)
 Classes = Annotated[
     list[str] | None,
     Parameter(
-        group=RECIPE,
+        group=WHAT,
         name=["--class", "-c"],
         negative=(),
         help="A class by name, number or synset; may be repeated. The same as class:NAME in TEXT.",

@@ -109,7 +109,7 @@ def test_a_dry_run_tells_all_and_writes_nothing(
     monkeypatch.chdir(tmp_path)
     assert main(["dream", "noise", "--size", "300", "--steps", "2", "--dry-run", "--tile", "128"]) == 0
     said = capsys.readouterr().out
-    for word in ("300x200", "of 128 px", "MiB", "time", "steps", "margins"):
+    for word in ("300x200", "of 128 px", "iB at most", "time", "steps", "margins"):
         assert word in said
     assert main(["dream", "noise", "--size", "300", "--steps", "2", "--dry-run", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)

@@ -94,7 +94,8 @@ def test_a_strange_film_has_no_record(here, capsys):
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(here):
-    command = [sys.executable, "-m", "reverie", "film", "zoom", "photo.png", "--duration", "2s", "--fps", "10", *QUICK]
+    command = [sys.executable, "-m", "reverie", "film", "zoom", "photo.png", "--duration", "2s", "--fps", "10", *QUICK,
+               "--threads", "1"]  # fmt: skip
     run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     reel = here / "photo-motif-stage1-zoom.mp4.reel"
     for _ in range(600):

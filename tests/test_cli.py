@@ -71,6 +71,13 @@ def test_the_default_name_lies_beside_the_source_and_never_overwrites(photo, cap
     assert "wrote" in capsys.readouterr().err
 
 
+def test_the_default_name_has_one_suffix_whatever_the_objective_reads(photo, monkeypatch):
+    monkeypatch.chdir(photo.parent)
+    Image.new("L", (8, 8), 255).save("where.png")
+    assert main(["dream", str(photo), "--objective", "stage2|where.png", *QUICK]) == 0
+    assert photo.with_name("photo-motif-stage2-where.png").exists()
+
+
 def test_a_dream_that_changes_nothing_says_so(photo, capsys, monkeypatch):
     monkeypatch.setattr("reverie.ascent.Ascent.step", lambda _, param, *rest: (param, None))  # as where no unit answers
     assert main(["dream", str(photo), *QUICK]) == 0

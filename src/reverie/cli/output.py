@@ -57,7 +57,8 @@ def beside(source: str | None, network: str, objective: str, suffix: str = ".png
     stem, folder = ("noise", Path()) if source is None else (Path(source).stem, Path(source).parent)
     # File systems take 255 bytes: what is added must still fit behind the longest of names.
     stem = stem.encode()[:120].decode(errors="ignore")
-    return folder / f"{stem}-{slug(network)}-{slug(objective)}{suffix}"
+    what = re.sub(r"\.(png|jpe?g|webp|tiff?)\b", "", objective, flags=re.IGNORECASE)  # of masks and guides
+    return folder / f"{stem}-{slug(network)}-{slug(what)}{suffix}"
 
 
 def numbered(path: Path, count: int) -> list[Path]:

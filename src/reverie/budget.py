@@ -30,6 +30,7 @@ from reverie.param import Pixels
 from reverie.plan import Octave, Plan
 from reverie.recipe import Run
 from reverie.tile import Tiles, moves
+from reverie.tile.retreat import Retreat
 
 SIDES = (4096, 3072, 2048, 1536, 1024, 768, 512, 384, 256, 192, 128, 96, 64)
 """Sides of tiles to choose from, in pixels."""
@@ -206,10 +207,10 @@ def fitted(plan: Plan, options: Run, batch: int = 1) -> Plan:
     """
     tile, mode, memory = options.tile, options.tile_mode, options.memory
     keeps = can_keep(plan)
-    if tile == "none":
-        return plan
     if tile != "auto":
-        return replace(plan, look=_tiles(plan, Tiles(tile, mode, keeps)))
+        return plan if tile == "none" else replace(plan, look=_tiles(plan, Tiles(tile, mode, keeps)))
+    if plan.device.type == "cuda" and memory == "auto" and mode == "exact":
+        return replace(plan, look=Retreat())  # a GPU says itself when its memory does not suffice
     room = resident() + round(0.8 * free()) if memory == "auto" else memory
     height, width = plan.size
     # What any network needs a pixel was seen to stay below 4 kB: most pictures fit without asking twice.

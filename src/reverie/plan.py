@@ -22,6 +22,7 @@ from reverie.penalty import distance
 from reverie.recipe import Precision, Recipe
 from reverie.targets import NOTHING, Assets, guidance, resolve
 from reverie.tile import Tiles
+from reverie.tile.retreat import Retreat
 from reverie.transform import Transform
 from reverie.viewing import crops, pace, param, rule, views
 
@@ -82,7 +83,7 @@ class Plan:
 
     def capture(self, image: Tensor, layers: Iterable[str]) -> Activations:
         """What the network sees, in one piece or by tiles, without a graph."""
-        if isinstance(self.look, Tiles):
+        if isinstance(self.look, Tiles | Retreat):
             return self.look.capture(self.network, image, layers)
         with torch.no_grad():
             return self.network.capture(image, layers)
@@ -91,6 +92,11 @@ class Plan:
     def compares(self) -> bool:
         """Whether what is shown depends on the source, besides on the dream."""
         return self.color != "dream" or self.blend > 0
+
+    @property
+    def retreat(self) -> int:
+        """Side in pixels of the tiles that a GPU without memory left made necessary so far, 0 for none."""
+        return self.look.tiles.side if isinstance(self.look, Retreat) and self.look.tiles else 0
 
     @property
     def total(self) -> int:

@@ -215,6 +215,8 @@ def _watched(
     assert frame is not None  # a plan has at least one step
     if checkpoint and checkpoint.trouble:
         say(checkpoint.trouble, result.quiet)
+    if side := job.plan.retreat:
+        say(f"The memory of {job.plan.device} did not suffice; dreamt in tiles of {side} px.", result.quiet)
     if job.unchanged(frame):
         say("Nothing changed: the objective does not answer to this picture; choose another.", result.quiet)
     viewer.finish(result.quiet or result.json)

@@ -13,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from reverie.ascent import Ascent, Taken, combined, gradient, image_gradient
+from reverie.ascent import Ascent, Taken, combined, image_gradient
 from reverie.network import Network
 from reverie.objective import Objective, channel, inside, layer
 from reverie.param import Pixels
 from reverie.shaping import Shaping
 from reverie.transform import Transform, compose, jitter, pad, wander
 from tests.oracle import twins
-from tests.oracle.networks import hooks, noise, tiny_network
+from tests.oracle.networks import gradient, hooks, noise, tiny_network
 
 A, B, OWL = layer("relu1"), channel("relu2", 3), channel("logits", 0)
 WHOLE = 0.7 * A - 2 * B + 5 * OWL

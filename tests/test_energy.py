@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from reverie.ascent import gradient, image_gradient
+from reverie.ascent import image_gradient
 from reverie.errors import UsageError
 from reverie.objective import (
     Objective,
@@ -28,7 +28,7 @@ from reverie.objective import (
 from reverie.param import Pixels
 from reverie.recipe import Recipe
 from reverie.transform import wander
-from tests.oracle.networks import noise, tiny_network
+from tests.oracle.networks import gradient, noise, tiny_network
 
 G = torch.Generator().manual_seed(3)
 SEEN = {

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from reverie import zoo
-from reverie.ascent import gradient
 from reverie.loop import render
 from reverie.network import Network
 from reverie.octave import start
@@ -21,7 +20,7 @@ from reverie.plan import Plan, prepare
 from reverie.recipe import Recipe, preset
 from tests.oracle import google2015
 from tests.oracle.google2015 import State
-from tests.oracle.networks import noise
+from tests.oracle.networks import gradient, noise
 
 SIZE = (180, 252)
 

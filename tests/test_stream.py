@@ -160,11 +160,20 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 """
 
 
+TOO_MUCH = pytest.mark.xfail(reason="4.0 GB were measured: a strip is shaped in all its bands at once", strict=True)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [{"tile": 512}, {"network": "googlenet", "tile": 384}], ids=["motif", "googlenet"])
-def test_a_dream_of_64_megapixels_needs_some_4_gigabytes(options: dict[str, Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"tile": 512}, id="motif", marks=TOO_MUCH),
+        pytest.param({"network": "googlenet", "tile": 384}, id="googlenet"),
+    ],
+)
+def test_a_dream_of_64_megapixels_stays_below_3_gigabytes(options: dict[str, Any], tmp_path: Path) -> None:
     command = [sys.executable, "-c", VAST, json.dumps(options), str(tmp_path / "vast.png")]
     made = subprocess.run(
         command, capture_output=True, text=True, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
     )
-    assert int(made.stdout.split()[-1]) < 4.2e9
+    assert int(made.stdout.split()[-1]) < 3e9

@@ -86,21 +86,6 @@ class Slope:
         return Slope(self.score / count, self.terms / count, self.gradient / count)
 
 
-def gradient(
-    network: Network,
-    objective: Objective,
-    param: Param,
-    transform: Transform,
-    generator: torch.Generator,
-    balance: bool = True,
-    look: Look = image_gradient,
-    sight: Sight | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Score and gradient of a :func:`slope`, without the scores of its terms."""
-    found = slope(network, objective, param, transform, generator, balance, look, sight)
-    return found.score, found.gradient
-
-
 def slope(
     network: Network,
     objective: Objective,

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from reverie.ascent import slope
 from reverie.network import Network
 
 LABELS = ("owl", "rose", "reptile_eye, lizard eye", "crane, machine", "crane, bird")
@@ -105,3 +106,9 @@ def noise(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> Ten
     """An image between 0.25 and 0.75, so that small steps are not clipped."""
     drawn = torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return (0.25 + 0.5 * drawn).to(dtype)
+
+
+def gradient(*looked: Any, **options: Any) -> tuple[Tensor, Tensor]:
+    """Score and gradient of a slope, as most tests want them."""
+    found = slope(*looked, **options)
+    return found.score, found.gradient

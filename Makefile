@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
-IMAGE ?= examples/sky.jpg
+IMAGE ?= examples/cat.jpg
 OUT ?= out/dream.png
 
 .PHONY: dream test test-slow lint train gallery atlas bench clean help

@@ -40,8 +40,8 @@ class Recipe(_Settings):
     )
     guide: Annotated[tuple[str, ...], BeforeValidator(written.guides)] = Field(
         (),
-        description="A picture whose forms are dreamt, or a folder of them, as FILE[@LAYER][*WEIGHT][|MASK]; may be "
-        "repeated. Without --objective nothing else is dreamt.",
+        description="A picture whose forms are dreamt, a folder of them, or for a film a video, as "
+        "FILE[@LAYER][*WEIGHT][|MASK]; may be repeated. Without --objective nothing else is dreamt.",
     )
     match: Literal["dot", "cosine"] = Field(
         "dot",

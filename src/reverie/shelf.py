@@ -129,12 +129,13 @@ def recorded(
     return given
 
 
-def finder(output: Path, handed: Sequence[Photo]) -> Callable[[Asset], Photo]:
-    """Where a recorded guide or mask is: among what was ``handed`` in, at its path, or beside the ``output``."""
-    by_content = {photo.sha256: photo for photo in handed}
+def finder(output: Path, handed: Sequence[Photo], read: Open | None = None) -> Callable[[Asset], Photo]:
+    """Where a recorded guide or mask is: among what was ``handed`` in, at its path, or beside the ``output``; ``read``
+    by :func:`opened` where nothing else is said."""
+    by_content, read = {photo.sha256: photo for photo in handed}, read or opened
 
     def find(asset: Asset) -> Photo:
-        return by_content.get(asset.sha256) or opened(located(asset, output, None, "--asset"))
+        return by_content.get(asset.sha256) or read(located(asset, output, None, "--asset"))
 
     return find
 

@@ -54,6 +54,12 @@ class Assets:
             raise UsageError(f"The guide {file!r} was not handed in as an asset.")
         return self.guides[file]
 
+    def showing(self, guides: Mapping[str, Sequence[Tensor]]) -> Assets:
+        """The same with other pictures for some ``guides``; what was seen in the rest is not looked at again."""
+        made = Assets({**self.guides, **guides}, self.masks)
+        made._seen.update({key: seen for key, seen in self._seen.items() if key[2] not in guides})
+        return made
+
     def features(self, network: Network, layer: Layer, file: str) -> Tensor:
         """What a network sees in a guide at a layer, [M, C]: looked at once, however often a plan is revised."""
         key = (network, layer.name, file)

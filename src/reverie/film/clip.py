@@ -7,30 +7,24 @@ import hashlib
 import importlib
 import math
 import os
-import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from reverie.errors import InputError, MissingError
-from reverie.ops import Size, resize
+from reverie.film import display
+from reverie.ops import Size
 
 PathLike = str | os.PathLike[str]
 _STILLS = ("image2", "tty", "_pipe")  # demuxers of pictures and of text, which FFmpeg takes for videos
-_MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # H.273 matrix -> what swscale calls it
-_BT601, _BT709, _LIMITED, _FULL = 5, 1, 1, 2
 _SEEK = 10  # seconds into a file from which on it is worth looking for a key frame
 _HDR = {16: "PQ", 18: "HLG"}
-_FILTERS = (
-    4 | 8192 | 16384 | 262144 | 524288
-)  # bicubic, chroma in full, rounded accurately, same bits everywhere
 
 
 def pyav() -> Any:
@@ -100,7 +94,17 @@ class Clip:
         frame that the decoder gives comes exactly once, those it holds back to the end too. What is damaged is left
         out and noted. Memory does not grow with the length.
         """
-        start, stop = Fraction(start), None if stop is None else Fraction(stop)
+        start = Fraction(start)
+        for time, develop in self._exposed(start, None if stop is None else Fraction(stop), skip):
+            yield time - start, develop()
+
+    def undeveloped(self) -> Iterator[tuple[Fraction, Callable[[], Tensor]]]:
+        """All of :meth:`frames`, each as what makes its image: for those who pass most of them over."""
+        yield from self._exposed(Fraction(0), None, 0)
+
+    def _exposed(
+        self, start: Fraction, stop: Fraction | None, skip: int
+    ) -> Iterator[tuple[Fraction, Callable[[], Tensor]]]:
         last, index, seen = Fraction(-1), 0, 0
         with self.opened() as (container, stream):
             for frame in self._from(container, stream, start):
@@ -112,7 +116,7 @@ class Clip:
                     return
                 seen += 1
                 if seen > skip:
-                    yield time - start, self._image(frame)
+                    yield time, partial(display.developed, frame, self.size)
         if not start and stop is None and index < self.count:
             note = (
                 f"{self.path.name} is damaged or cut short: {index} of its {self.count} frames could be read."
@@ -227,37 +231,11 @@ class Clip:
         height, width = frame.height, frame.width
         # The side that is too short grows, so that no pixel is lost.
         height, width = (height, round(width * aspect)) if aspect > 1 else (round(height / aspect), width)
-        return (width, height) if _orientation(frame)[0] else (height, width)
-
-    def _image(self, frame: Any) -> Tensor:
-        """The frame [1, 3, H, W] in 0..1 as it is meant to be seen; transparency over black."""
-        parts = frame.format.components
-        deep, alpha = any(part.bits > 8 for part in parts), _has_alpha(frame)
-        kind = ("rgba" if alpha else "rgb") + (
-            ("64le" if alpha else "48le") if deep else ("" if alpha else "24")
-        )
-        moved: dict[str, Any] = {
-            "format": kind,
-            "interpolation": _FILTERS,
-            "threads": 1,
-            "dst_color_range": _FULL,
-        }
-        if _is_yuv(frame):
-            moved |= {
-                "src_colorspace": _matrix(frame),
-                "src_color_range": _FULL if _full(frame) else _LIMITED,
-            }
-        array = frame.reformat(**moved).to_ndarray()
-        unit = torch.from_numpy(array.astype(np.float32)).div_(65_535 if deep else 255).permute(2, 0, 1)[None]
-        if alpha:
-            unit = unit[:, :3] * unit[:, 3:]
-        turned, flips = _orientation(frame)
-        upright = (unit.transpose(-2, -1) if turned else unit).flip(flips)
-        return resize(upright.contiguous(), self.size).clamp(0, 1)
+        return (width, height) if display.orientation(frame)[0] else (height, width)
 
     def _remark(self, frame: Any) -> None:
         name = self.path.name
-        if _has_alpha(frame) and frame.reformat(format="rgba").to_ndarray()[..., 3].min() < 255:
+        if display.has_alpha(frame) and frame.reformat(format="rgba").to_ndarray()[..., 3].min() < 255:
             self.notes.append(f"{name} is transparent in places; it is dreamt over black.")
         if getattr(frame, "color_trc", 0) in _HDR:
             kind = _HDR[frame.color_trc]
@@ -271,33 +249,3 @@ class Clip:
 def _is_cover(stream: Any) -> bool:
     """Whether a stream is the cover of a piece of music, which demuxers call video."""
     return bool(stream.disposition & pyav().stream.Disposition.attached_pic)
-
-
-def _has_alpha(frame: Any) -> bool:
-    return frame.format.name == "pal8" or any(part.is_alpha for part in frame.format.components)
-
-
-def _is_yuv(frame: Any) -> bool:
-    name = frame.format.name
-    return not (frame.format.is_rgb or name == "pal8" or name.startswith(("gray", "ya", "mono")))
-
-
-def _full(frame: Any) -> bool:
-    return bool(frame.format.name.startswith("yuvj") or frame.color_range == _FULL)
-
-
-def _matrix(frame: Any) -> int:
-    """The matrix a frame says, or the one that everybody takes where it says none: BT.709 from 720p on."""
-    large = frame.width >= 1280 or frame.height > 576
-    return _MATRICES.get(int(frame.colorspace), _BT709 if large else _BT601)
-
-
-def _orientation(frame: Any) -> tuple[bool, tuple[int, ...]]:
-    """Whether rows and columns trade places, and which axes are then flipped, from the display matrix."""
-    found = frame.side_data.get("DISPLAYMATRIX")
-    if found is None:
-        return False, ()
-    a, b, _, c, d, *_ = struct.unpack("<9i", bytes(found))
-    turned = abs(b) + abs(c) > abs(a) + abs(d)
-    across, down = (c, b) if turned else (a, d)
-    return turned, tuple(axis for axis, sign in ((-1, across), (-2, down)) if sign < 0)

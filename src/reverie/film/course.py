@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+from torch import Tensor
+
 from reverie.api import Job
 from reverie.expression import parse
+from reverie.film.clip import Clip
 from reverie.film.keyframes import called, curves, whole
+from reverie.film.moving import Projector
 from reverie.film.settings import Video, Zoom, legs
 from reverie.plan import Plan, revised
 from reverie.schedule import objectives
@@ -29,12 +34,14 @@ class Moment:
 class Course:
     """All that changes over a film, resolved before its first frame; :class:`UsageError` for what cannot be.
 
-    A guide that is itself a film would be one more thing that :meth:`at` looks up.
+    ``guides`` are those among the recipe's that are videos, by path as written.
     """
 
-    def __init__(self, job: Job, settings: Zoom | Video) -> None:
+    def __init__(self, job: Job, settings: Zoom | Video, guides: Mapping[str, Clip] | None = None) -> None:
         self._plan, self._recipe, self._settings = job.plan, job.record.recipe, settings
-        self._revised = self._recipe, self._plan
+        self._revised = self._recipe, self._plan, self._plan
+        self._guides = {file: Projector(clip) for file, clip in (guides or {}).items()}
+        self._shown, self._at = dict[str, Tensor](), self._plan
         network = job.plan.network.objective
         self._text = self._recipe.objective or ("" if self._recipe.guide else network)
         self._legs: list[tuple[str, Fraction]] = []
@@ -57,9 +64,11 @@ class Course:
         recipe = self._recipe.model_copy(update=_rounded(self._recipe, own))
         if self._legs or self._names & values.keys():
             recipe = recipe.model_copy(update={"objective": self._objective(time, values)})
-        if recipe != self._revised[0]:
-            self._revised = recipe, self._plan if recipe == self._recipe else revised(self._plan, recipe)
-        plan = self._revised[1]
+        plan = self._guided(time)
+        if recipe != self._revised[0] or plan is not self._revised[1]:
+            same = plan is self._plan and recipe == self._recipe
+            self._revised = recipe, plan, plan if same else revised(plan, recipe)
+        plan = self._revised[2]
         plan = replace(plan, seed=(plan.seed + number * _STRIDE) % 2**63)
         fewer = tuple(replace(each, steps=settings.frame_steps) for each in plan.octaves)
         return Moment(plan, replace(plan, octaves=fewer), settings)
@@ -69,6 +78,14 @@ class Course:
         values = self._values(time)
         own = {name: value for name, value in values.items() if name in self._settings.moving}
         return self._settings.model_copy(update=_rounded(self._settings, own))
+
+    def _guided(self, time: Fraction) -> Plan:
+        """The plan with the guides as they are at ``time``; the same one as long as they are."""
+        shown = {file: guide.at(time) for file, guide in self._guides.items()}
+        if any(image is not self._shown.get(file) for file, image in shown.items()):
+            pictures = {file: [image] for file, image in shown.items()}
+            self._shown, self._at = shown, replace(self._plan, assets=self._plan.assets.showing(pictures))
+        return self._at
 
     def _values(self, time: float) -> dict[str, float]:
         return {name: curve.at(time) for name, curve in self._curves.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from itertools import islice
 from typing import Protocol
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from reverie.api import Job
 from reverie.film import flow, guard
+from reverie.film.clip import Clip
 from reverie.film.course import Course
 from reverie.film.settings import Video
 from reverie.film.take import Take
@@ -34,16 +35,22 @@ class Frames(Protocol):
 
 
 def video(
-    job: Job, clip: Frames, settings: Video, done: Take | None = None, index: int = 0
+    job: Job,
+    clip: Frames,
+    settings: Video,
+    done: Take | None = None,
+    index: int = 0,
+    guides: Mapping[str, Clip] | None = None,
 ) -> Iterator[Take]:
     """Dream the frames of ``clip`` and yield a take for each, at the size of ``job``.
 
     ``done`` is the last of ``index`` takes that are there already; the film goes on behind it with equal bytes.
+    ``guides`` are those of the recipe that are videos, by path: each shows its frame at the film's time.
     A scene begins with a whole dream; every further frame gets ``settings.frame_steps`` on top of what the motion
     brought along, the dream alone and not the frame (Roelof & Samim's DeepDreamAnim 2015; here with a true
     backward flow). Raises :class:`MissingError` where OpenCV is absent.
     """
-    course = Course(job, settings)
+    course = Course(job, settings, guides)
     start, stop = settings.span()
     frames = clip.frames(start, stop, index * settings.every)
     state = dict(done.state) if done is not None else None

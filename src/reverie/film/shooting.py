@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -15,7 +15,7 @@ import torch
 
 from reverie import api, record, zoo
 from reverie.errors import InputError, UsageError
-from reverie.film import codec, dreamt_video, stamps, step_movie, stills, zoom_loop
+from reverie.film import codec, dreamt_video, moving, stamps, step_movie, stills, zoom_loop
 from reverie.film.clip import Clip
 from reverie.film.course import Course
 from reverie.film.reel import Reel, holds, short_of_space
@@ -24,7 +24,7 @@ from reverie.film.sound import Span
 from reverie.film.take import Take
 from reverie.recipe import Recipe, Run
 from reverie.record import Asset, Record
-from reverie.shelf import finder, located, opened, recorded
+from reverie.shelf import Photos, finder, located, recorded
 
 if TYPE_CHECKING:
     from reverie.api import Job
@@ -53,18 +53,21 @@ class Shot:
 
 @dataclass(frozen=True, eq=False)
 class Film:
-    """A film about to be shot: its ``job``, its ``settings``, the ``clip`` it is dreamt from, if any, its record."""
+    """A film about to be shot: its ``job``, its ``settings``, the ``clip`` it is dreamt from, if any, its record, and
+    those of its ``guides`` that are videos, by path."""
 
     kind: Kind
     job: Job
     settings: Any
     record: FilmRecord
     clip: Clip | None = None
+    guides: Mapping[str, Clip] = field(default_factory=dict)
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What to tell people before the work begins."""
-        return (*(self.clip.notes if self.clip else ()), *self.job.notes)
+        clips = (*([self.clip] if self.clip else ()), *self.guides.values())
+        return (*(note for each in clips for note in each.notes), *self.job.notes)
 
     @property
     def fingerprint(self) -> str:
@@ -87,9 +90,9 @@ class Film:
     def takes(self, done: Take | None = None, index: int = 0) -> Iterator[Take]:
         """The takes behind the first ``index``, of which ``done`` is the last."""
         if self.clip is not None:
-            return dreamt_video.video(self.job, self.clip, self.settings, done, index)
+            return dreamt_video.video(self.job, self.clip, self.settings, done, index, self.guides)
         if self.kind == "zoom":
-            return zoom_loop.zoom(self.job, self.settings, done, index)
+            return zoom_loop.zoom(self.job, self.settings, done, index, self.guides)
         # An ascent is one piece of work; what is kept of it is gone through again, to the same bytes.
         return islice(step_movie.steps(self.job, self.settings), index, None)
 
@@ -106,16 +109,28 @@ class Film:
         return max(Fraction(end - start), times[-1] + self.clip.time_base)
 
 
-def film(kind: Kind, source: Any, settings: Any, *, preview: bool = False, **options: Any) -> Film:
+def film(
+    kind: Kind,
+    source: Any,
+    settings: Any,
+    *,
+    preview: bool = False,
+    pictures: Mapping[str, Photos] | None = None,
+    **options: Any,
+) -> Film:
     """A film ready to be shot: the source or clip opened, names resolved.
 
     ``source`` is what :func:`reverie.dream` takes, for ``video`` the path of a clip; ``options`` are those of
-    :func:`reverie.job`. ``preview`` is small, and of a clip has a few frames a second. Raises what they raise.
+    :func:`reverie.job`; but in a zoom and a dreamt video guides may be videos too. ``preview`` is small, and of a clip
+    has a few frames a second. Raises what they raise.
     """
+    known = pictures or {} if kind == "steps" else moving.guides(options, pictures or {})
+    guides = {file: each.clip for file, (each, *_) in known.items() if isinstance(each, moving.Moving)}
+    options = {**options, "preview": preview, "pictures": known}
     if kind != "video":
-        job = api.job(source, preview=preview, **options)
+        job = api.job(source, **options)
         _checked(job, settings)
-        return Film(kind, job, settings, _recorded(kind, job, settings, job.record.assets))
+        return Film(kind, job, settings, _recorded(kind, job, settings, job.record.assets), None, guides)
     clip = Clip(source)
     start, stop = settings.span()
     first = next(clip.frames(start, stop), None)
@@ -126,11 +141,11 @@ def film(kind: Kind, source: Any, settings: Any, *, preview: bool = False, **opt
     if preview:
         few = max(settings.every, round(clip.fps / _PREVIEW_FPS))
         settings = settings.model_copy(update={"every": few})
-    job = api.job(first[1], preview=preview, **options)
+    job = api.job(first[1], **options)
     _checked(job, settings)
     asset = Asset(role="source", path=str(source), sha256=clip.digest())
     assets = (asset, *(each for each in job.record.assets if each.role != "source"))
-    return Film(kind, job, settings, _recorded(kind, job, settings, assets), clip)
+    return Film(kind, job, settings, _recorded(kind, job, settings, assets), clip, guides)
 
 
 def replay(
@@ -165,7 +180,7 @@ def replay(
             raise InputError(f"The source of {path} was no file of its own; give it with --source.")
         source = located(asset, path, source, "--source")
     values |= {name: value for name, value in options.items() if value is not None}
-    find = finder(path, [opened(each) for each in assets])
+    find = finder(path, [moving.opened(each) for each in assets], moving.opened)
     pictures = recorded(recipe.files(), found.assets, find)
     made = film(found.film, source, settings, recipe=recipe, pictures=pictures, **values)
     now = made.record.asset("weights")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from reverie.api import Job
 from reverie.film import camera, guard
+from reverie.film.clip import Clip
 from reverie.film.course import Course
 from reverie.film.dreamt_video import finished
 from reverie.film.settings import Zoom, seconds
@@ -19,10 +20,17 @@ from reverie.film.take import Take
 SMALL = 6.0  # the first frame comes into sight again at about this fraction of its size
 
 
-def zoom(job: Job, settings: Zoom, done: Take | None = None, index: int = 0) -> Iterator[Take]:
+def zoom(
+    job: Job,
+    settings: Zoom,
+    done: Take | None = None,
+    index: int = 0,
+    guides: Mapping[str, Clip] | None = None,
+) -> Iterator[Take]:
     """Dive into the dream of ``job`` and yield a take for each frame.
 
     ``done`` is the last of ``index`` takes that are there already; the film goes on behind it with equal bytes.
+    ``guides`` are those of the recipe that are videos, by path: each shows its frame at the film's time.
     The first frame is the whole dream of the source; every further one is what the camera sees of the last, with
     ``settings.frame_steps`` steps of dream (the zoom of Mordvintsev's DeepDream notebook, 2015), and the guard's
     hand on light, contrast, color and detail. Raises :class:`UsageError` for keyframes that cannot be.
@@ -32,7 +40,7 @@ def zoom(job: Job, settings: Zoom, done: Take | None = None, index: int = 0) -> 
         # A camera that returns to where it set out: whole rounds of the spiral.
         rounds = max(1, round(float(duration) / settings.period))
         settings = settings.model_copy(update={"period": float(duration) / rounds})
-    course = Course(job, settings)
+    course = Course(job, settings, guides)
     state = dict(done.state) if done is not None else None
     for number in range(index, count(settings)):
         time = number / fps

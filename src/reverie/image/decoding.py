@@ -51,10 +51,22 @@ def identified(file: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
         except ImportError:
             raise InputError("is a HEIC picture; pip install pillow-heif, or convert it to JPEG") from None
         formats = ["HEIF"]
+    elif _moves(head, brands):
+        raise InputError(
+            "is a video; 'reverie film video' dreams it, and as --guide it goes with a zoom or another video"
+        )
     picture = Image.open(file, formats=formats)
     if math.prod(picture.size) > max_pixels:
         raise Image.DecompressionBombError
     return picture
+
+
+def _moves(head: bytes, brands: set[bytes]) -> bool:
+    """Whether that is how a video begins: QuickTime's family, Matroska, AVI, ASF, FLV, Ogg, MPEG program streams."""
+    still = brands & {*_HEIC_BRANDS, b"avif", b"avis"}
+    boxes = head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide") and not still
+    riff = head[:4] == b"RIFF" and head[8:12] == b"AVI "
+    return boxes or riff or head.startswith((b"\x1a\x45\xdf\xa3", b"0&\xb2u", b"FLV\1", b"OggS", b"\0\0\1\xba"))
 
 
 def picture(file: BinaryIO, max_pixels: int, notes: list[str]) -> Raw:

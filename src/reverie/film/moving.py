@@ -1,0 +1,74 @@
+"""Guides that move: a video as a picture that goes on with the film, its frame at the film's time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from reverie import image, shelf
+from reverie.errors import InputError, MissingError
+from reverie.film.clip import Clip
+from reverie.image import Photo
+from reverie.recipe import Recipe, merged
+
+
+@dataclass(frozen=True, eq=False)
+class Moving(Photo):
+    """A video among pictures: its first frame, and the ``clip`` whose frames come after it."""
+
+    clip: Clip = field(kw_only=True)
+
+
+def opened(source: Any, max_pixels: int = image.MAX_PIXELS) -> Photo:
+    """What :func:`reverie.shelf.opened` gives; for the path of a video, or of a GIF that moves, a :class:`Moving`."""
+    return moving(source) or shelf.opened(source, max_pixels)
+
+
+def moving(source: Any) -> Moving | None:
+    """The video at a path; None for anything else."""
+    if not isinstance(source, str | Path) or not Path(source).is_file():
+        return None
+    try:
+        clip = Clip(source)
+    except (InputError, MissingError):
+        return None  # whoever reads pictures says what is wrong with it
+    if clip.count == 1 and clip.path.suffix.lower() in image.READS:
+        return None
+    first = next(clip.frames())[1]
+    return Moving(first, None, None, clip.digest(), tuple(clip.notes), str(source), clip=clip)
+
+
+def guides(options: Mapping[str, Any], known: Mapping[str, shelf.Photos]) -> dict[str, shelf.Photos]:
+    """``known`` and every guide that moves among those named in ``options`` of :func:`reverie.job`, by path."""
+    values = {name: options[name] for name in options.keys() & Recipe.model_fields.keys() - {"network"}}
+    wanted = merged(options.get("preset"), options.get("recipe"), shelf.written(values)[0])
+    named = {file for role, file in wanted.files() if role == "guide"} - known.keys()
+    return {**known, **{file: (found,) for file in named if (found := moving(file)) is not None}}
+
+
+class Projector:
+    """The frame of ``clip`` at a time of the film; behind its end it begins anew. Times asked for should rise."""
+
+    def __init__(self, clip: Clip) -> None:
+        self._clip, self._round, self._asked = clip, -1, Fraction(0)
+        self._length = clip.timing.end if clip.timing.end > 0 else None
+        self._shown: Tensor | None = None
+
+    def at(self, time: Fraction) -> Tensor:
+        """The image [1, 3, H, W] in 0..1 that is shown at ``time``, in seconds; the same tensor while it stays."""
+        turn, time = divmod(time, self._length) if self._length else (0, time)
+        if turn != self._round or time < self._asked:
+            self._round, self._frames = turn, self._clip.undeveloped()
+            self._next, self._shown = next(self._frames, None), None
+        self._asked, passed = time, None
+        while self._next is not None and (self._next[0] <= time or (self._shown is None and passed is None)):
+            passed, self._next = self._next, next(self._frames, None)
+        if passed is not None:
+            self._shown = passed[1]()
+        assert self._shown is not None  # a clip has a frame
+        return self._shown

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverie.errors import InputError, MissingError
+from reverie.film import tone
 from reverie.film.clip import Clip
 from reverie.image import to_uint8
 from tests.oracle import clips
@@ -80,6 +81,81 @@ def test_a_turned_phone_stands_upright(tmp_path, angle):
     images = shown(clip)
     assert clip.size == picture.shape[:2]
     assert off(images[0][1], picture) <= 3
+
+
+@pytest.mark.parametrize("flip", [1, -1], ids=["plain", "mirrored"])
+@pytest.mark.parametrize("matrix", [(1, 0, 0, 1), (0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0)], ids=str)
+def test_a_mirrored_clip_is_shown_as_players_show_it(tmp_path, matrix, flip):
+    picture = clips.patches(1, 48, 64)[0]
+    a, b, c, d = (value * sign for value, sign in zip(matrix, (flip, 1, flip, 1), strict=True))
+    path = clips.write(tmp_path / "mirrored.mp4", [picture] * 2, pix_fmt="yuv444p")
+    clips.displayed(path, a, b, c, d)
+    # Where each stored pixel goes, taken from the middle so that nothing leaves the picture.
+    rows, columns = np.mgrid[0:48, 0:64]
+    y, x = 2 * rows - 47, 2 * columns - 63
+    across, down = a * x + c * y, b * x + d * y
+    expected = np.zeros((48, 64, 3) if a else (64, 48, 3), np.uint8)
+    expected[(down - down.min()) // 2, (across - across.min()) // 2] = picture
+    clip = Clip(path)
+    assert clip.size == expected.shape[:2]
+    assert off(shown(clip)[0][1], expected) <= 3
+
+
+def sweep(count, height=48, width=64):
+    """A wave that moves 2 pixels from picture to picture."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    waves = [127 + 90 * np.sin((columns - 2 * at) / 6) + 30 * np.sin(rows / 7) for at in range(count)]
+    return [np.repeat(wave.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2) for wave in waves]
+
+
+@pytest.mark.parametrize(("codec", "suffix"), [("libx264", ".mp4"), ("mpeg2video", ".ts"), ("mpeg2video", ".avi")])
+def test_interlaced_frames_lose_their_combs_and_none_is_lost(tmp_path, codec, suffix):
+    moments = sweep(22)
+    options = {"flags": "+ilme+ildct", "b": "9000000", **({"qp": "0"} if codec == "libx264" else {})}
+    path = clips.write(tmp_path / f"woven{suffix}", clips.woven(moments), rate=25, codec=codec, options=options)
+    clip = Clip(path)
+    found = shown(clip)
+    assert len(found) == clip.count == 11
+    assert [float(time) for time, _ in found] == pytest.approx([at / 25 for at in range(11)], abs=1e-6)
+    for (_, image), first, plain in zip(found, moments[::2], clips.woven(moments), strict=True):
+        inner = (slice(4, -4), slice(4, -4))
+        assert np.abs(image.astype(int) - first)[inner].mean() < 0.35 * np.abs(plain.astype(int) - first)[inner].mean()
+    assert clip.notes == []
+
+
+def test_a_part_of_an_interlaced_clip_is_the_same_as_read_through(tmp_path):
+    options = {"flags": "+ilme+ildct", "g": "16"}
+    path = clips.write(tmp_path / "long.mp4", clips.woven(sweep(200)), rate=8, options=options)
+    clip = Clip(path)
+    whole = [image for time, image in shown(clip) if time >= 11.5]
+    part = [image for _, image in shown(clip, 11.5)]
+    assert len(part) == len(whole) == 8
+    assert all((a == b).all() for a, b in zip(part, whole, strict=True))
+
+
+def test_progressive_frames_are_left_alone(tmp_path):
+    pictures = sweep(4)
+    path = clips.write(tmp_path / "plain.mkv", pictures, codec="ffv1", pix_fmt="yuv444p")
+    for (_, image), rgb in zip(shown(Clip(path)), pictures, strict=True):
+        assert np.abs(image.astype(int) - rgb).max() <= 3
+
+
+@pytest.mark.parametrize(("transfer", "white", "name"), [(tone.PQ, 0.58069, "PQ"), (tone.HLG, 0.75, "HLG")])
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_hdr_is_brought_into_what_a_display_shows(tmp_path, transfer, white, name, suffix):
+    # Black, gray of 20 and 50 cd/m2, paper white, the brightest.
+    levels = {tone.PQ: [0, 0.3559, 0.44028, white, 0.75183], tone.HLG: [0, 0.3389, 0.49708, white, 1]}[transfer]
+    picture = np.repeat(np.round(np.repeat(levels, 16)[None, :, None] * 255), 32, 0).repeat(3, 2).astype(np.uint8)
+    how = {"codec": "ffv1"} if suffix == ".mkv" else {}
+    path = clips.write(tmp_path / f"hdr{suffix}", [picture] * 2, pix_fmt="yuv420p10le", matrix="bt2020",
+                       transfer=transfer, primaries=9, **how)  # fmt: skip
+    clip = Clip(path)
+    image = next(clip.frames())[1][0, :, 16, 8::16]
+    assert (image.amax(0) - image.amin(0)).max() < 0.01  # gray stays gray
+    # Up to its knee the curve is straight, then it bends: paper lies below white, as HDR shows things above it.
+    expected = [0, (20 / 203) ** (1 / 2.4), (50 / 203) ** (1 / 2.4), 0.903, 1]
+    assert image[0].tolist() == pytest.approx(expected, abs=0.012)
+    assert f"HDR ({name})" in clip.notes[0]
 
 
 @pytest.mark.parametrize(("aspect", "size"), [(Fraction(4, 3), (48, 85)), (Fraction(1, 2), (96, 64))])

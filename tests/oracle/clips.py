@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -83,8 +84,11 @@ def write(
     sound: str | None = None,
     seconds: float = 0,
     options: dict[str, str] | None = None,
+    transfer: int | None = None,
+    primaries: int | None = None,
 ) -> Path:
-    """A film of RGB(A) uint8 pictures; ``ticks`` are their times in ``time_base``; ``sound`` is an audio codec."""
+    """A film of RGB(A) uint8 pictures; ``ticks`` are their times in ``time_base``; ``sound`` is an audio codec;
+    ``transfer`` and ``primaries`` are H.273's numbers."""
     pictures = list(pictures)
     height, width = pictures[0].shape[:2] if pictures else (48, 64)
     lossless = {"libx264": {"qp": "0", "preset": "ultrafast"}, "ffv1": {}}.get(codec, {})
@@ -98,6 +102,8 @@ def write(
         if tagged and not pix_fmt.startswith("rgb"):
             stream.codec_context.colorspace = WEIGHTS[matrix][2]
             stream.codec_context.color_range = 2 if full else 1
+        if transfer and primaries:
+            stream.codec_context.color_trc, stream.codec_context.color_primaries = transfer, primaries
         if rotation:
             stream.set_display_rotation(rotation)
         if not pictures:
@@ -105,6 +111,8 @@ def write(
         heard = container.add_stream(sound, rate=48_000) if sound else None
         for index, rgb in enumerate(pictures):
             made = frame(rgb, pix_fmt, matrix, full)
+            if transfer and primaries:
+                made.color_trc, made.color_primaries = transfer, primaries
             if not tagged:
                 made.colorspace, made.color_range = 2, 0
             made.pts, made.time_base = ticks[index] if ticks else index, base
@@ -113,6 +121,22 @@ def write(
         if heard is not None:
             _sing(container, heard, tone(seconds))
     return path
+
+
+def displayed(path: Path, a: int, b: int, c: int, d: int) -> None:
+    """Put a display matrix into an MP4: what lies at (x, y) is shown at (a x + c y, b x + d y)."""
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 44
+    data[at : at + 36] = struct.pack(">9i", a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
+    path.write_bytes(bytes(data))
+
+
+def woven(fields: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Interlaced frames out of twice as many pictures: odd rows from the first of each two, which comes first."""
+    made = [later.copy() for later in fields[1::2]]
+    for frame, first in zip(made, fields[::2], strict=True):
+        frame[1::2] = first[1::2]
+    return made
 
 
 def only_sound(path: Path, codec: str = "aac", seconds: float = 0.5) -> Path:

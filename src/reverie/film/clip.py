@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -17,24 +16,16 @@ from typing import Any
 
 from torch import Tensor
 
-from reverie.errors import InputError, MissingError
-from reverie.film import display
+from reverie.errors import InputError
+from reverie.film import display, tone
+from reverie.film.deinterlace import deinterlaced
+from reverie.film.ffmpeg import pyav
 from reverie.ops import Size
 
 PathLike = str | os.PathLike[str]
 _STILLS = ("image2", "tty", "_pipe")  # demuxers of pictures and of text, which FFmpeg takes for videos
 _SEEK = 10  # seconds into a file from which on it is worth looking for a key frame
-_HDR = {16: "PQ", 18: "HLG"}
-
-
-def pyav() -> Any:
-    """The module ``av``; :class:`MissingError` where it is not installed."""
-    try:
-        module = importlib.import_module("av")
-    except ImportError:
-        raise MissingError("Films need PyAV; install it with: pip install 'reverie[video]'") from None
-    module.logging.set_level(None)  # what FFmpeg grumbles about on stderr is a sentence of ours, or harmless
-    return module
+_HDR = {tone.PQ: "PQ", tone.HLG: "HLG"}
 
 
 @dataclass(frozen=True)
@@ -208,6 +199,9 @@ class Clip:
         yield from self._decoded(container, stream)
 
     def _decoded(self, container: Any, stream: Any) -> Iterator[Any]:
+        return deinterlaced(self._plain(container, stream))
+
+    def _plain(self, container: Any, stream: Any) -> Iterator[Any]:
         errors, packets = pyav().error.FFmpegError, container.demux(stream)
         while True:
             try:
@@ -239,11 +233,7 @@ class Clip:
             self.notes.append(f"{name} is transparent in places; it is dreamt over black.")
         if getattr(frame, "color_trc", 0) in _HDR:
             kind = _HDR[frame.color_trc]
-            self.notes.append(
-                f"{name} is HDR ({kind}); it is taken as it is and looks pale; convert it to SDR for more."
-            )
-        if getattr(frame, "interlaced_frame", False):
-            self.notes.append(f"{name} is interlaced; deinterlace it first where combs show.")
+            self.notes.append(f"{name} is HDR ({kind}); its brightness is brought into what BT.709 shows.")
 
 
 def _is_cover(stream: Any) -> bool:

@@ -20,7 +20,7 @@ from PIL import Image
 
 from reverie.errors import MissingError, OutputError
 from reverie.film import stamps
-from reverie.film.clip import pyav
+from reverie.film.ffmpeg import pyav
 from reverie.film.sound import Span, Track
 from reverie.image.text import comment
 from reverie.image.writing import claim, unfinished

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reverie.film import tone
 from reverie.ops import Size, resize
 
 _MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # H.273 matrix -> what swscale calls it
@@ -38,6 +39,7 @@ def developed(frame: Any, size: Size) -> Tensor:
     unit = torch.from_numpy(array.astype(np.float32)).div_(65_535 if deep else 255).permute(2, 0, 1)[None]
     if alpha:
         unit = unit[:, :3] * unit[:, 3:]
+    unit = tone.displayed(unit, frame.color_trc, frame.color_primaries)
     turned, flips = orientation(frame)
     upright = (unit.transpose(-2, -1) if turned else unit).flip(flips)
     return resize(upright.contiguous(), size).clamp(0, 1)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from reverie.film.clip import Clip, pyav
+from reverie.film.clip import Clip
+from reverie.film.ffmpeg import pyav
 
 
 @dataclass(frozen=True)

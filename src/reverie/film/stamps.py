@@ -11,7 +11,7 @@ from typing import Any
 
 from reverie import image
 from reverie.errors import InputError
-from reverie.film.clip import pyav
+from reverie.film.ffmpeg import pyav
 from reverie.image import text as image_text
 
 FOLDER_RECORD = "film.json"

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from reverie.optimize.operations import Branches, Convolution, Gated
+from reverie.optimize.operations import Averaged, Branches, Convolution, Gated, symmetric
 from reverie.trace import leaf
 
 
@@ -81,12 +81,19 @@ def watched(module: nn.Module) -> bool:
 
 @dataclass
 class Fused:
-    """A convolution with what follows it: batch norm, ReLU."""
+    """A convolution with what follows it: batch norm, ReLU; ``pool`` comes before it."""
 
     conv: nn.Conv2d
     norm: nn.BatchNorm2d | None = None
     relu: bool = False
     gated: bool = True
+    pool: nn.AvgPool2d | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether every place of the output reads that place of the input alone."""
+        conv = self.conv
+        return conv.kernel_size == (1, 1) and conv.padding == (0, 0) and conv.groups == 1
 
 
 @dataclass
@@ -131,7 +138,7 @@ class Builder:
         for node, part in parts.items():
             if type(part) is nn.Conv2d and part.padding_mode == "zeros" and not isinstance(part.padding, str):
                 parts[node] = Fused(part)
-        for rewrite in (_norms_folded, _relus_fused, _gates_moved, _siblings_joined):
+        for rewrite in (_norms_folded, _relus_fused, _gates_moved, _pools_swapped, _siblings_joined):
             rewrite(graph, parts)
         made: dict[str, Any] = {}
         for at, (node, part) in enumerate(parts.items()):
@@ -140,6 +147,8 @@ class Builder:
         return fx.GraphModule(made, graph)
 
     def _made(self, part: Part) -> nn.Module | Tensor:
+        if isinstance(part, Fused) and part.pool is not None:
+            return Averaged(part.pool, self._conv(part.conv, part.norm), part.relu)
         if isinstance(part, Fused):
             return Convolution(self._conv(part.conv, part.norm), part.relu, part.gated)
         if isinstance(part, Pooled):
@@ -210,14 +219,28 @@ def _gates_moved(graph: fx.Graph, parts: Parts) -> None:
                 parts[node] = Pooled(part)
 
 
+def _pools_swapped(graph: fx.Graph, parts: Parts) -> None:
+    """An average pool that only a 1x1 convolution to fewer channels reads goes behind it."""
+    for node, part in list(parts.items()):
+        if not (isinstance(part, Fused) and part.plain and part.gated and len(node.args) == 1):
+            continue
+        before, conv = node.args[0], part.conv
+        if not isinstance(before, fx.Node) or len(before.users) != 1:
+            continue
+        pool, smaller = parts.get(before), conv.out_channels < conv.in_channels
+        if type(pool) is nn.AvgPool2d and symmetric(pool) and smaller and conv.stride == (1, 1):
+            part.pool = pool
+            _dropped(before, graph, parts)
+
+
 def _siblings_joined(graph: fx.Graph, parts: Parts) -> None:
     """The 1x1 convolutions at the head of an inception block's branches are one, whose output is sliced."""
     families: dict[tuple[Any, ...], list[fx.Node]] = {}
     for node, part in parts.items():
-        if isinstance(part, Fused) and part.relu and part.gated and len(node.args) == 1:
-            conv = part.conv
-            if conv.kernel_size == (1, 1) and conv.padding == (0, 0) and conv.groups == 1:
-                families.setdefault((node.args[0], conv.stride), []).append(node)
+        if not isinstance(part, Fused) or part.pool is not None or len(node.args) != 1:
+            continue
+        if part.relu and part.gated and part.plain:
+            families.setdefault((node.args[0], part.conv.stride), []).append(node)
     for family in families.values():
         if len(family) > 1:
             with graph.inserting_before(family[0]):

@@ -129,12 +129,7 @@ class _Convolved(Function):
         conv = ctx.conv
         if ctx.saved_tensors:
             g = aten.threshold_backward(g, ctx.saved_tensors[0], 0)
-        found = None
-        if ctx.needs_input_grad[0]:
-            # Only the shape of the input is read: it is never touched, so it costs no memory.
-            like = torch.empty(ctx.shape, dtype=g.dtype, device=g.device, memory_format=torch.channels_last)
-            windows = (conv.stride, conv.padding, conv.dilation, False, (0, 0), conv.groups)
-            found = aten.convolution_backward(g, like, conv.weight, None, *windows, (True, False, False))[0]
+        found = conv.returned(g, ctx.shape) if ctx.needs_input_grad[0] else None
         return found, g if ctx.added else None, None, None
 
 
@@ -171,6 +166,49 @@ class _Branched(Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         g = aten.threshold_backward(torch.cat(gradients, 1), ctx.saved_tensors[0], 0)
         return ctx.conv.returned(g, ctx.shape), None, None
+
+
+class Averaged(nn.Module):
+    """``relu(conv(pool(x)) + bias)`` of a 1x1 convolution behind an average pool, in the other order.
+
+    Both are linear, so they may change places, and fewer channels are averaged.
+    """
+
+    def __init__(self, pool: nn.AvgPool2d, conv: nn.Conv2d, relu: bool) -> None:
+        super().__init__()
+        self.pool, self.relu = pool, relu
+        self.conv = Convolution(conv)
+        self.bias = nn.Parameter(self.conv.bias.view(-1, 1, 1), requires_grad=False)
+        self.conv.bias = nn.Parameter(torch.zeros_like(self.conv.bias), requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = _Averaged.apply(x, self)  # type: ignore[no-untyped-call]
+        return y
+
+
+class _Averaged(Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, part: Averaged) -> Tensor:
+        y: Tensor = part.pool(part.conv.computed(x, None, False)).add_(part.bias)
+        ctx.part, ctx.shape = part, x.shape
+        if part.relu:
+            ctx.save_for_backward(y.relu_())
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None]:
+        if ctx.saved_tensors:
+            g = aten.threshold_backward(g, ctx.saved_tensors[0], 0)
+        # A mean over the square around each place, zeros beyond the border: its own adjoint.
+        return ctx.part.conv.returned(ctx.part.pool(g), ctx.shape), None
+
+
+def symmetric(pool: nn.AvgPool2d) -> bool:
+    """Whether what a place gives to its neighbors is what it gets from them."""
+    kernel, stride, padding = (_pair(each) for each in (pool.kernel_size, pool.stride, pool.padding))
+    centered = all(side == 2 * margin + 1 for side, margin in zip(kernel, padding, strict=True))
+    return centered and stride == (1, 1) and pool.count_include_pad
 
 
 class Gated(nn.Module):

@@ -136,6 +136,11 @@ def test_what_is_asked_for_is_not_swallowed() -> None:
     assert operations_of(ready, "layer1.0") == ["Convolution", "Gated", "Convolution", "Convolution"]
 
 
+def test_a_stem_that_is_padded_by_the_size_of_the_picture_is_one_call_too() -> None:
+    ready = optimized(zoo.architecture("inception_v1"), CPU, "fp32")
+    assert operations_of(ready, "maxpool0") == ["Convolution", "Gated"]
+
+
 def test_branches_that_begin_with_1x1_begin_as_one() -> None:
     ready = optimized(zoo.architecture("googlenet"), CPU, "fp32")
     assert operations_of(ready, "inception3a").count("Branches") == 1

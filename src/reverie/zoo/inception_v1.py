@@ -7,7 +7,7 @@ the keys of the published PyTorch conversion, inception5h.pth; its license is un
 from __future__ import annotations
 
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from reverie.network import Network
 from reverie.zoo.blocks import Concat, LocalResponseNorm
@@ -30,11 +30,17 @@ PLAN = {
 POOLS_BEFORE = {"mixed4a": "maxpool4", "mixed5a": "maxpool10"}
 
 
-class SameConv2d(nn.Conv2d):
-    """A convolution with TensorFlow's "SAME" padding: where it is odd, the larger part is at the end."""
+@fx.wrap
+def same_padded(x: Tensor, kernel: int, stride: int, value: float = 0.0) -> Tensor:
+    """``x`` [B, C, H, W] with TensorFlow's "SAME" padding: where it is odd, the larger part is at the end.
 
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(F.pad(x, _same(x, self.kernel_size[0], self.stride[0])))
+    Told to torch.fx, because how much that is depends on the size of the picture.
+    """
+    sides: list[int] = []
+    for side in (x.shape[-1], x.shape[-2]):
+        whole = max((-(-side // stride) - 1) * stride + kernel - side, 0)
+        sides += [whole // 2, whole - whole // 2]
+    return F.pad(x, sides, value=value)
 
 
 class SameMaxPool2d(nn.MaxPool2d):
@@ -44,19 +50,8 @@ class SameMaxPool2d(nn.MaxPool2d):
         super().__init__(3, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        stride = self.stride
-        assert isinstance(stride, int)
-        y: Tensor = super().forward(F.pad(x, _same(x, 3, stride), value=float("-inf")))
+        y: Tensor = super().forward(same_padded(x, 3, self.stride, float("-inf")))  # type: ignore[arg-type]
         return y
-
-
-def _same(x: Tensor, kernel: int, stride: int) -> list[int]:
-    """Padding left, right, top, bottom that gives ceil(side / stride) places."""
-    sides: list[int] = []
-    for side in (x.shape[-1], x.shape[-2]):
-        whole = max((-(-side // stride) - 1) * stride + kernel - side, 0)
-        sides += [whole // 2, whole - whole // 2]
-    return sides
 
 
 class InceptionV1(nn.Module):
@@ -93,9 +88,9 @@ class InceptionV1(nn.Module):
         self.softmax2_pre_activation_matmul = nn.Linear(inputs, count)
 
     def _conv(self, name: str, inputs: int, width: int, kernel: int, stride: int = 1) -> None:
-        # At a stride of 1 "SAME" is the same padding on all sides.
-        conv = nn.Conv2d(inputs, width, kernel, padding=kernel // 2)
-        self.add_module(f"{name}_pre_relu_conv", conv if stride == 1 else SameConv2d(inputs, width, kernel, stride))
+        # At a stride of 1 "SAME" is the same padding on all sides; elsewhere the forward pads.
+        conv = nn.Conv2d(inputs, width, kernel, stride, padding=kernel // 2 if stride == 1 else 0)
+        self.add_module(f"{name}_pre_relu_conv", conv)
         self.add_module(name, nn.ReLU())
 
     def _run(self, x: Tensor, *names: str) -> Tensor:
@@ -104,7 +99,7 @@ class InceptionV1(nn.Module):
         return x
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.localresponsenorm0(self.maxpool0(self._run(x, "conv2d0")))
+        x = self.localresponsenorm0(self.maxpool0(self._run(same_padded(x, 7, 2), "conv2d0")))
         x = self.maxpool1(self.localresponsenorm1(self._run(x, "conv2d1", "conv2d2")))
         for name in PLAN:
             if name in POOLS_BEFORE:

@@ -19,8 +19,8 @@ import torch
 from PIL import Image
 
 import reverie
-from reverie import recipe as recipes
 from reverie.cli import main
+from reverie.preset import preset
 
 QUICK = ["--size", "40x32", "--steps", "1", "--octaves", "1", "--precision", "fp32"]
 
@@ -189,7 +189,7 @@ def test_preset_recipe_file_and_options_win_in_that_order(photo, tmp_path):
     (tmp_path / "r.toml").write_text('seed = 7\nsteps = 1\noctaves = 1\nsize = "40x32"\n')
     assert main(["dream", str(photo), "--preset", "owls", "--recipe", "r.toml", "--seed", "8", "-o", "x.png"]) == 0
     recipe = reverie.replay(tmp_path / "x.png").record.recipe
-    assert (recipe.objective, recipe.seed, recipe.steps) == (recipes.preset("owls")["objective"], 8, 1)
+    assert (recipe.objective, recipe.seed, recipe.steps) == (preset("owls")["objective"], 8, 1)
 
 
 @pytest.mark.parametrize(("arguments", "words"), [

@@ -90,7 +90,7 @@ def refused(cache: Path) -> str:
     assert names(cache) == set()
     said = str(caught.value)
     assert said.count("\n") == 0
-    assert said.endswith("or set REVERIE_MIRROR to an address that has it.")
+    assert said.endswith("set REVERIE_MIRROR to an address that has it, or dream with --network motif.")
     return said
 
 

@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # Within a floor a file may import those named before it.
 FLOORS = [
-    ["errors", "ops", "spectrum", "expression", "schedule", "written"],
+    ["errors", "ops", "spectrum", "expression", "schedule", "written", "preset"],
     ["recipe", "image", "trace", "network", "objective", "penalty", "guide", "variety", "param",
      "transform"],
     ["smoothing", "shaping", "ascent", "optimizer", "tile", "octave", "optimize"],

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import torch
 
-from reverie import recipe as recipes
 from reverie import zoo
 from reverie.ascent import Ascent
 from reverie.errors import UnknownName, UsageError
 from reverie.network import Network
 from reverie.objective import log_probability
 from reverie.plan import prepare, resolve_device
+from reverie.preset import preset, presets
 from reverie.recipe import Recipe
 from reverie.shaping import Shaping
 from reverie.targets import resolve
@@ -212,9 +212,9 @@ def test_a_device_number_beyond_all_reason_is_refused() -> None:
         resolve_device("cuda:99999999999")
 
 
-@pytest.mark.parametrize("name", sorted(recipes.presets()))
+@pytest.mark.parametrize("name", sorted(presets()))
 def test_every_preset_means_something_to_its_network(name: str) -> None:
-    recipe = Recipe.of(recipes.preset(name))
+    recipe = Recipe.of(preset(name))
     bundled = zoo.entry(recipe.network).bundled
     network = zoo.load(recipe.network) if bundled else zoo.architecture(recipe.network)
     plan = prepare(network, recipe, (96, 128))

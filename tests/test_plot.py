@@ -16,8 +16,9 @@ from reverie.cli import main
 from reverie.errors import MissingError
 from reverie.loop import Frame, render
 from reverie.plan import prepare
-from reverie.quality import lab, quality
+from reverie.quality import gains, lab, quality
 from reverie.recipe import Recipe
+from reverie.targets import resolve
 from tests.oracle.networks import noise
 
 IMAGE = noise(1, 3, 32, 40)
@@ -37,9 +38,9 @@ def frames(network, gradients=True, **values):
     return list(render(plan, IMAGE, gradients=gradients))
 
 
-def test_frames_carry_gradients_and_the_scores_of_terms_only_where_asked(tiny):
+def test_frames_carry_the_scores_of_terms_and_gradients_only_where_asked(tiny):
     for plain, rich in zip(frames(tiny, False), frames(tiny), strict=True):
-        assert plain.gradient is None and plain.terms is None
+        assert plain.gradient is None and torch.equal(plain.terms, rich.terms)
         assert torch.equal(plain.image, rich.image)
         assert rich.gradient.shape == rich.image.shape
         torch.testing.assert_close(rich.terms[0] - 0.5 * rich.terms[1], rich.score)
@@ -105,6 +106,15 @@ def test_quality_of_the_same_the_inverse_and_a_tint():
     assert quality(IMAGE, torch.nn.functional.interpolate(IMAGE, scale_factor=4, mode="bilinear"), 0).structure > 0.9
 
 
+def test_the_gain_is_that_of_what_is_dreamt_and_penalties_stand_beside_it(tiny):
+    objective = resolve(tiny, "relu2 + 2*relu1 - 0.5*tv - 3*l2")
+    first, last = torch.tensor([[1.0], [2], [3], [4]]), torch.tensor([[2.0], [5], [13], [3]])
+    gain, penalty = gains(objective, first, last)
+    assert (gain, penalty) == (1 + 2 * 3, 0.5 * 10 - 3)
+    assert gains(resolve(tiny, "relu2"), first[:1], last[:1]) == (1, None)
+    assert str(quality(IMAGE, IMAGE, gain, penalty)).startswith("objective +7, penalties +2, color")
+
+
 def test_energy_glows_where_a_layer_answers(tiny):
     picture = torch.full((1, 3, 32, 40), 0.5)
     picture[..., 20:] = noise(1, 3, 32, 20)
@@ -136,7 +146,7 @@ def test_the_command_draws_into_a_folder_and_says_the_quality(photo, tmp_path, c
 def test_json_tells_the_quality(photo, tmp_path, capsys):
     assert main(["dream", str(photo), *QUICK, "--json", "-o", str(tmp_path / "out.png")]) == 0
     last = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert last["quality"].keys() == {"gain", "drift", "structure"}
+    assert last["quality"].keys() == {"gain", "drift", "structure", "penalty"}
     assert last["quality"]["structure"] > 0.5
 
 

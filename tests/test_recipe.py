@@ -14,7 +14,9 @@ from pydantic import ValidationError
 
 from reverie import recipe as recipes
 from reverie.errors import InputError, UnknownName, UsageError
+from reverie.preset import preset, presets
 from reverie.recipe import Recipe, Run
+from reverie.written import setting
 
 WHOLE = st.integers(1, 100_000)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
@@ -209,19 +211,19 @@ def test_bad_run_options_are_refused_in_one_sentence(name: str, value: object) -
     assert str(caught.value).endswith(f"not {value!r}.")
 
 
-@pytest.mark.parametrize("name", sorted(recipes.presets()))
+@pytest.mark.parametrize("name", sorted(presets()))
 def test_every_preset_is_a_valid_recipe_with_a_line_for_people(name: str) -> None:
-    Recipe.of(recipes.preset(name))
-    about = recipes.presets()[name]["about"]
+    Recipe.of(preset(name))
+    about = presets()[name]["about"]
     assert about
     assert "\n" not in about
-    assert "about" not in recipes.preset(name)
+    assert "about" not in preset(name)
 
 
 def test_an_unknown_preset_offers_the_nearest() -> None:
-    name = sorted(recipes.presets())[0]
+    name = sorted(presets())[0]
     with pytest.raises(UnknownName, match=f"no preset '{name}x'; did you mean '{name}'"):
-        recipes.preset(name + "x")
+        preset(name + "x")
 
 
 def test_recipes_are_read_from_toml_and_json(tmp_path: Path) -> None:
@@ -266,12 +268,12 @@ def test_a_hostile_json_recipe_is_refused(tmp_path: Path, content: bytes) -> Non
     [("3", 3), ("0.5", 0.5), ("true", True), ("owl", "owl"), ("NaN", "NaN"), ("1e999", "1e999")],
 )
 def test_a_set_value_is_json_where_it_is_and_text_elsewhere(text: str, value: object) -> None:
-    assert recipes.number(text) == value
+    assert setting(text) == value
 
 
 def test_the_presets_file_is_plain_toml() -> None:
     source = Path(recipes.__file__).with_name("presets.toml").read_text("utf-8")
-    assert tomllib.loads(source) == recipes.presets()
+    assert tomllib.loads(source) == presets()
 
 
 def test_what_changes_from_octave_to_octave_is_a_list_in_text_in_toml_and_in_python() -> None:

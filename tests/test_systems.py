@@ -11,6 +11,7 @@ import pytest
 from reverie import recipe as recipes
 from reverie import zoo
 from reverie.plan import prepare
+from reverie.preset import preset, presets
 from reverie.recipe import Recipe
 from reverie.targets import Assets
 
@@ -24,8 +25,8 @@ OTHER = {"preset", "i", "o", "image"}
 
 
 def test_every_system_has_its_preset_and_its_line() -> None:
-    for name in (*SYSTEMS, *(each for each in recipes.presets() if each.startswith("lassa30-"))):
-        assert name in recipes.presets()
+    for name in (*SYSTEMS, *(each for each in presets() if each.startswith("lassa30-"))):
+        assert name in presets()
         assert f"`{name}`" in PAGE
     for name in SYSTEMS:
         assert f"--preset {name}" in EXAMPLES or f'preset="{name}"' in EXAMPLES
@@ -47,7 +48,7 @@ def test_every_command_can_be_planned(command: str) -> None:
 
 def test_the_numbers_of_the_presets_are_those_of_the_systems() -> None:
     def of(name: str) -> Recipe:
-        return Recipe.of(recipes.preset(name))
+        return Recipe.of(preset(name))
 
     assert of("google-2015").step_size == pytest.approx(1.5 / 255)
     deviation = sum((0.229, 0.224, 0.225)) / 3
@@ -56,3 +57,23 @@ def test_the_numbers_of_the_presets_are_those_of_the_systems() -> None:
     assert of("moatazaymane").step_size == pytest.approx(0.001 * deviation**2, rel=0.01)
     for name in ("tensorflow-tutorial", "hughy", "keras"):
         assert of(name).step_size == pytest.approx(0.01 / 2)
+
+
+@pytest.mark.parametrize("name", [name for name, each in presets().items() if "network" in each])
+def test_another_network_dreams_a_system_at_a_layer_of_its_own(name: str) -> None:
+    own, other = recipes.merged(name, None, {}), recipes.merged(name, None, {"network": "motif"})
+    assert other.max_gain is None and "default" in other.objective
+    (term,) = prepare(zoo.load("motif"), other, (64, 96)).octaves[-1].objective.terms
+    assert term.layers == {"stage3"}
+    changed = {key for key, value in own.model_dump().items() if getattr(other, key) != value}
+    raw = {"normalize", "step_size"} if name == "moatazaymane" else set()
+    assert changed - {"max_gain"} == {"network", "objective"} | raw
+    named = recipes.merged(name, None, {"network": "motif", "objective": "owl", "max_gain": 3})
+    assert (named.objective, named.max_gain) == ("owl", 3)
+
+
+@pytest.mark.parametrize("network", ["inception_v3", "keras:InceptionV3", "torchvision:inception_v3"])
+def test_the_same_network_from_elsewhere_dreams_the_layers_of_the_preset(network: str) -> None:
+    assert recipes.merged("keras", None, {"network": network}).objective == preset("keras")["objective"]
+    assert recipes.merged("keras", {"network": network}, {}).objective == preset("keras")["objective"]
+    assert recipes.merged("keras", {"network": network}, {"network": "vgg16"}).objective == "default"

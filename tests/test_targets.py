@@ -36,6 +36,7 @@ def score(network: Network, text: str) -> torch.Tensor:
     ("mean(relu2)", lambda a, p: a.mean()),
     ("meansquare(mixed2)", lambda a, p: a.square().mean()),
     ("sumsquare(layer:relu2)", lambda a, p: a.square().sum()),
+    ("norm(default)", lambda a, p: a.square().sum().sqrt()),
     ("norm(relu2)", lambda a, p: a.square().sum().sqrt()),
     ("-2*mean(relu2)", lambda a, p: -2 * a.mean()),
     ("top(relu2, 8)", lambda a, p: 0.5 * a.square().mean()),

@@ -17,7 +17,7 @@ from reverie.ascent import image_gradient
 from reverie.errors import InputError, UsageError
 from reverie.network import Network
 from reverie.optimize import optimized
-from reverie.targets import resolve
+from reverie.targets import guide_layers, resolve
 from reverie.zoo import alexnet, googlenet, inception_v3, resnet, squeezenet, vgg
 from reverie.zoo.blocks import LocalResponseNorm
 from reverie.zoo.labels import imagenet, inception5h
@@ -340,6 +340,14 @@ def test_every_conv_relu_and_pool_has_a_traditional_name(name: str) -> None:
     for path, part in network.module.named_modules():
         if isinstance(part, kinds) and name != "inception_v1":  # there the paths are the names
             assert path in named or path in ("conv1", "relu"), path
+
+
+@pytest.mark.parametrize("name", sorted(zoo.NETWORKS))
+def test_a_guide_is_looked_at_where_units_see_petals_not_pixels(name: str) -> None:
+    network = zoo.architecture(name)
+    assert network.guide
+    for layer in guide_layers(network):
+        assert layer.stride in (8, 16) and 50 <= layer.receptive <= 220
 
 
 def test_a_reused_relu_has_a_name_of_its_own() -> None:

@@ -9,8 +9,8 @@
     name      := word | "quoted" | 'quoted' | number | name..number
     guide     := file [@ layer {+ layer}] [* number] [| mask]
 
-``| mask.png`` is where a term counts; ``owl|rose`` lets each place choose a class. ``y, x`` are fractions of
-height and width. The functions are those of ``FUNCTIONS``.
+``default`` is the layer that a network dreams by default; ``| mask.png`` is where a term counts; ``owl|rose`` lets each
+place choose a class. ``y, x`` are fractions of height and width. The functions are those of ``FUNCTIONS``.
 """
 
 from __future__ import annotations
@@ -44,6 +44,9 @@ FUNCTIONS = {
 
 PENALTIES = ("tv", "l1", "l2", "blur", "energy", "distance")
 """Words that mean a property of the picture itself, where no layer is called so."""
+
+DEFAULT = "default"
+"""The word for the layer that a network dreams by default, the first where there are several."""
 
 _PICTURE = re.compile(r"\.(?:png|jpe?g|jpe|jfif|webp|tiff?|bmp|gif|avif|hei[cf])$", re.IGNORECASE)
 _NUMBER = r"\d+\.\d*(?:[eE][+-]?\d+)?(?![\w.])|\.\d+(?![\w.])|\d+[eE][+-]?\d+(?![\w.])|\d+(?![\w.])"

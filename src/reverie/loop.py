@@ -27,12 +27,13 @@ class Frame:
     frames, of which there are ``total``; it leaps over those of an octave that ends early, whose last frame
     shows what its score was. The last frame of an octave that is not the last has in ``handed`` what the next
     one is given: enough to go on from there.
-    Where they were asked for, ``terms`` [T, B] are the unweighted scores of the terms of the octave's objective,
-    and ``gradient`` is the raw one, shaped like what the ascent changes.
+    ``terms`` [T, B] are the unweighted scores of the terms of the octave's objective; ``gradient``, where it was asked
+    for, is the raw one, shaped like what the ascent changes.
     """
 
     image: Tensor
     score: Tensor
+    terms: Tensor
     octave: int
     octaves: int
     step: int
@@ -40,7 +41,6 @@ class Frame:
     index: int
     total: int
     handed: Tensor | None = None
-    terms: Tensor | None = None
     gradient: Tensor | None = None
 
     @property
@@ -65,7 +65,7 @@ def render(
     octaves, and the whole source as floats is never kept. ``detail`` [B, 3, h, w], any range and size, is
     added to the source in every octave: the dream of an earlier frame of a film. To go on with a dream that was
     cut off, begin at the ``octave`` after its last finished one, with what its last frame ``handed`` on as ``passed``.
-    With ``gradients`` the frames carry them, and the scores of each term. Closing the iterator cancels.
+    With ``gradients`` the frames carry them. Closing the iterator cancels.
     DeepDream: Mordvintsev, Olah & Tyka 2015.
     """
     source = source.to(plan.device, torch.float32 if source.is_floating_point() else source.dtype)
@@ -92,10 +92,10 @@ def render(
             done = index + 1 == plan.total
             passed = handed(plan.detail, ground, begun, dreamt) if ended and not done else None
             shown = _shown(plan, dreamt, base, source, done)
-            seen = (found.terms, found.gradient) if gradients else ()
             which = (at, len(plan.octaves), step, now.steps, index, plan.total)
-            yield Frame(shown, found.score, *which, passed, *seen)
-            del found, seen
+            gradient = found.gradient if gradients else None
+            yield Frame(shown, found.score, found.terms, *which, passed, gradient)
+            del found, gradient
             index += 1
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from reverie import expression
 from reverie.errors import UnknownName, UsageError
 from reverie.ops import Size
 from reverie.trace import Traced, leaf, traced
@@ -237,11 +238,18 @@ class Network:
         )
 
     def layer(self, name: str) -> Layer | None:
-        """The layer of that path, alias, or number within the trunk; None when there is none."""
+        """The layer of that path, alias, or number within the trunk, or its own; None when there is none."""
         path = self.aliases.get(name, name)
         if path.isdecimal() and self.trunk:
             path = f"{self.trunk}.{path}"
-        return next((each for each in self.layers if each.name == path), None)
+        found = next((each for each in self.layers if each.name == path), None)
+        return self._own if found is None and name == expression.DEFAULT else found
+
+    @cached_property
+    def _own(self) -> Layer | None:
+        """The first layer of what is dreamt by default, for those who write of no network in particular."""
+        names = [target.name for target in expression.parse(self.objective)] if self.objective else []
+        return next((found for each in names if (found := self.layer(each)) is not None), None)
 
     def require_layer(self, name: str) -> Layer:
         """Like :meth:`layer`, but :class:`UnknownName` with the nearest good names."""

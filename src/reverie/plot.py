@@ -33,7 +33,7 @@ class Point:
 
 def point(frame: Frame) -> Point:
     """What a frame tells of the scores, the mean over its batch."""
-    terms = () if frame.terms is None else tuple(frame.terms.mean(1).tolist())
+    terms = tuple(frame.terms.mean(1).tolist())
     return Point(frame.octave, frame.step, frame.score.mean().item(), terms)
 
 

@@ -1,4 +1,4 @@
-"""What a dream did to its source, in three numbers."""
+"""What a dream did to its source, in a few numbers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from reverie.objective import Objective
 from reverie.ops import EPSILON, fitted, resize
 
 _LOOK = 48  # pixels of the long side at which forms are compared: what is seen from across the room
@@ -20,21 +21,38 @@ _WHITE = (0.95047, 1.0, 1.08883)  # D65
 
 @dataclass(frozen=True)
 class Quality:
-    """``gain``: rise of the objective in the last octave; ``drift``: distance of the mean colors of source and
-    dream in CIE Lab (1 is just visible, 100 black to white); ``structure``: correlation of their light at 48 px.
+    """``gain``: rise of what is dreamt in the last octave, ``penalty`` that of what is taken away from it (None where
+    nothing is); ``drift``: distance of the mean colors of source and dream in CIE Lab (1 is just visible, 100 black to
+    white); ``structure``: correlation of their light at 48 px.
     """
 
     gain: float
     drift: float
     structure: float
+    penalty: float | None = None
 
     def __str__(self) -> str:
+        penalty = "" if self.penalty is None else f", penalties {self.penalty:+.3g}"
         return (
-            f"objective {self.gain:+.3g}, color drift {self.drift:.1f}, structure kept {self.structure:.0%}"
+            f"objective {self.gain:+.3g}{penalty}, color drift {self.drift:.1f}, "
+            f"structure kept {self.structure:.0%}"
         )
 
 
-def quality(source: Tensor, dream: Tensor, gain: float) -> Quality:
+def gains(objective: Objective, first: Tensor, last: Tensor) -> tuple[float, float | None]:
+    """``gain`` and ``penalty`` between the unweighted scores [T, B] of the terms of ``objective`` at two steps.
+
+    A penalty is a term that reads nothing but the picture itself.
+    """
+    rises = [
+        (term.weight * float(rise), term.layers <= {"image"})
+        for term, rise in zip(objective.terms, (last - first).mean(1), strict=True)
+    ]
+    taken = [-rise for rise, penalty in rises if penalty]
+    return sum(rise for rise, penalty in rises if not penalty), sum(taken) if taken else None
+
+
+def quality(source: Tensor, dream: Tensor, gain: float, penalty: float | None = None) -> Quality:
     """Compare ``dream`` [1, 3, H, W] with its ``source`` [1, 3, h, w], both sRGB in 0..1."""
     size = fitted((dream.shape[-2], dream.shape[-1]), _LOOK)
     first, second = (resize(each.float(), size).clamp(0, 1) for each in (source, dream))
@@ -42,7 +60,7 @@ def quality(source: Tensor, dream: Tensor, gain: float) -> Quality:
     a, b = (lab(each)[0, 0].flatten() for each in (first, second))
     a, b = a - a.mean(), b - b.mean()
     structure = (a @ b) / (a.norm() * b.norm()).clamp_min(EPSILON)
-    return Quality(gain, float(drift), float(structure))
+    return Quality(gain, float(drift), float(structure), penalty)
 
 
 def lab(image: Tensor) -> Tensor:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
 import tomllib
 from collections.abc import Mapping
-from functools import cache
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -15,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from reverie import expression, schedule, written
 from reverie.errors import InputError, UnknownName, UsageError
+from reverie.preset import preset
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -347,19 +345,6 @@ def run(values: dict[str, Any]) -> Run:
     return validated(Run, values)
 
 
-@cache
-def presets() -> dict[str, dict[str, Any]]:
-    """Named looks: name -> recipe fields (and ``about``, a line for people)."""
-    return tomllib.loads(resources.files("reverie").joinpath("presets.toml").read_text("utf-8"))
-
-
-def preset(name: str) -> dict[str, Any]:
-    """The recipe fields of a preset; :class:`UnknownName` with the nearest good ones."""
-    if name not in presets():
-        raise UnknownName("preset", name, presets())
-    return {key: value for key, value in presets()[name].items() if key != "about"}
-
-
 def read(path: Path) -> dict[str, Any]:
     """Recipe fields from a TOML or JSON file; :class:`InputError` when it is neither."""
     try:
@@ -378,20 +363,15 @@ def merged(
     name: str | None, recipe: str | Path | Recipe | Mapping[str, Any] | None, values: Mapping[str, Any]
 ) -> Recipe:
     """Preset, then recipe (itself, its fields, or its file), then single values: later ones win."""
-    layers: list[dict[str, Any]] = [preset(name)] if name else []
+    layers: list[dict[str, Any]] = []
     if isinstance(recipe, Recipe):
         layers.append(recipe.model_dump(exclude_unset=True))
     elif isinstance(recipe, Mapping):
         layers.append(dict(recipe))
     elif recipe is not None:
         layers.append(read(Path(recipe)))
-    return Recipe.of(*layers, dict(values))
-
-
-def number(text: str) -> Any:
-    """The value of ``--set name=text``: JSON where it is (numbers, true), else the text itself."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return text
-    return text if isinstance(value, float) and not math.isfinite(value) else value
+    layers.append(dict(values))
+    if name:
+        networks = [str(each["network"]) for each in layers if each.get("network") is not None]
+        layers.insert(0, preset(name, networks[-1] if networks else None))
+    return Recipe.of(*layers)

@@ -11,7 +11,7 @@ from torch import Tensor
 from reverie import guide as guides
 from reverie import objective as objectives
 from reverie.errors import UnknownName, UsageError
-from reverie.expression import FUNCTIONS, Guide, Role, Target, parse
+from reverie.expression import DEFAULT, FUNCTIONS, Guide, Role, Target, parse
 from reverie.expression import guide as read_guide
 from reverie.network import Layer, Network
 from reverie.objective import Objective, Term, inside, masked, whole
@@ -158,10 +158,8 @@ def guide_layers(network: Network, text: str = "") -> tuple[Layer, ...]:
     layer of what the network dreams by default."""
     if text or network.guide:
         return tuple(network.require_layer(each.strip()) for each in (text or network.guide).split("+"))
-    for target in parse(network.objective):
-        found = network.layer(target.name)
-        if found is not None:
-            return (found,)
+    if (found := network.layer(DEFAULT)) is not None:
+        return (found,)
     raise UsageError(f"Say which layer of {network.name} a guide is for, as in --guide flowers.jpg@LAYER.")
 
 

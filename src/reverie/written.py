@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 import re
+from typing import Any
 
 from reverie import expression, schedule
 
@@ -101,3 +104,12 @@ def memory(value: object) -> object:
     if text != "auto" and (found is None or found[2] not in _UNITS or float(found[1]) * _UNITS[found[2]] < 1):
         raise ValueError(f"must be 'auto' or a size like 2GiB, 800MB or a number of bytes, not {value!r}")
     return text if found is None else round(float(found[1]) * _UNITS[found[2]])
+
+
+def setting(text: str) -> Any:
+    """The value of ``--set name=text``: JSON where it is (numbers, true), else the text itself."""
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return text if isinstance(value, float) and not math.isfinite(value) else value

@@ -16,6 +16,7 @@ from reverie.cli.weights import watching_weights
 from reverie.errors import InputError, UsageError
 from reverie.expression import Guide
 from reverie.expression import guide as read_guide
+from reverie.written import setting
 
 NOISE = "noise"
 SHEET_SIDE = 480  # pixels of the long side of a cell of --each-layer's contact sheet
@@ -235,7 +236,7 @@ def replay(
         name, mark, text = change.partition("=")
         if not mark:
             raise UsageError(f"--set needs NAME=VALUE, as in --set steps=20, not {change!r}.")
-        values[name.strip().replace("-", "_")] = recipes.number(text.strip())
+        values[name.strip().replace("-", "_")] = setting(text.strip())
     run = given(run_options)
     recipes.run(run)
     piped = str(file) == PIPE

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from reverie import recipe as recipes
+from reverie import preset as looks
 from reverie.cli.output import table as _show
 
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="JSON on stdout instead of a table.")]
@@ -45,11 +45,9 @@ def networks(*, json: Json = False) -> None:
 def presets(*, json: Json = False) -> None:
     """List the presets: named looks."""
     if json:
-        print(jsons.dumps(recipes.presets()))
+        print(jsons.dumps(looks.presets()))
         return
-    _show(
-        ["preset", "about"], [[name, str(each.get("about", ""))] for name, each in recipes.presets().items()]
-    )
+    _show(["preset", "about"], [[name, str(each.get("about", ""))] for name, each in looks.presets().items()])
 
 
 def doctor(*, json: Json = False) -> None:

@@ -54,7 +54,7 @@ class Viewer:
     def __init__(self, job: Job, stem: str, folder: Path | None, every: int, says_quality: bool) -> None:
         self._job, self._stem, self._folder, self._every, self._says = job, stem, folder, every, says_quality
         self._points: list[Any] = []
-        self._first = self._last = 0.0
+        self._first: Tensor | None = None
         self._frame: Frame | None = None
 
     @property
@@ -65,10 +65,8 @@ class Viewer:
     def see(self, frame: Frame) -> None:
         """Note the scores of a frame, and draw its gradient if its turn has come."""
         self._frame = frame
-        last_octave = frame.octave + 1 == frame.octaves
-        if last_octave and (frame.step == 0 or frame.last):
-            self._last = frame.score.mean().item()
-            self._first = self._last if frame.step == 0 else self._first
+        if frame.octave + 1 == frame.octaves and frame.step == 0:
+            self._first = frame.terms
         if not self.drawing:
             return
         from reverie import plot
@@ -90,9 +88,13 @@ class Viewer:
         return asdict(self._quality())
 
     def _quality(self) -> Quality:
-        from reverie.quality import quality
+        from reverie.quality import gains, quality
 
-        return quality(*self._compared(), self._last - self._first)
+        assert self._frame is not None
+        first = self._frame.terms if self._first is None else self._first  # gone on with in the middle
+        return quality(
+            *self._compared(), *gains(self._job.plan.octaves[-1].objective, first, self._frame.terms)
+        )
 
     def _compared(self) -> tuple[Tensor, Tensor]:
         from reverie.ops import unit

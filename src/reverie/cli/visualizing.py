@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import Group, Parameter
 
@@ -15,8 +15,8 @@ from reverie.cli.dreaming import NOISE, NOTHING_SET, PLAINLY, Preset, Preview, R
 from reverie.cli.options import RUN, WHAT, RunOptions, VisualizeOptions, given
 from reverie.cli.output import say
 from reverie.cli.result import ResultOptions
-from reverie.cli.sheets import loaded
 from reverie.errors import UsageError
+from reverie.expression import DEFAULT
 
 NOTHING_CHOSEN = VisualizeOptions()
 TERMS = Group("Added terms", sort_key=0)
@@ -67,7 +67,7 @@ class Terms:
         ),
     ] = None
 
-    def after(self, text: str, recipe: recipes.Recipe, run: dict[str, Any], quiet: bool) -> str:
+    def after(self, text: str, recipe: recipes.Recipe) -> str:
         """``text`` with these terms, where there are any."""
         found = [
             (word, _weight(option, str(weight)))
@@ -80,19 +80,17 @@ class Terms:
         ]
         added = "".join(f" - {weight}*{word}" for word, weight in found if float(weight))
         if self.diversity is not None:
-            added += self._differing(recipe, run, quiet)
+            added += self._differing(recipe)
         # What is dreamt in turn, octave by octave, gets the terms in every one.
         return "; ".join(each + added for each in schedule.objectives(text)) if added else text
 
-    def _differing(self, recipe: recipes.Recipe, run: dict[str, Any], quiet: bool) -> str:
+    def _differing(self, recipe: recipes.Recipe) -> str:
         assert self.diversity is not None
         weight, mark, layer = self.diversity.partition("@")
         weight = _weight("diversity", weight)
         if recipe.count == 1:
             raise UsageError("--diversity is about several pictures; add --count, as in --count 4.")
-        if not mark:
-            layer = _dreamt_layer(recipe, run, quiet)
-        return f' + {weight}*diversity("{layer}")' if float(weight) else ""
+        return f' + {weight}*diversity("{layer if mark else DEFAULT}")' if float(weight) else ""
 
 
 NO_TERMS = Terms()
@@ -107,19 +105,6 @@ def _weight(option: str, text: str) -> str:
         raise UsageError(f"--{option} must begin with a number from 0, not {text!r}.")
     # The text of an objective has no exponents with a sign before the number, and knows plain decimals best.
     return f"{float(text):.10f}".rstrip("0").rstrip(".") or "0"
-
-
-def _dreamt_layer(recipe: recipes.Recipe, run: dict[str, Any], quiet: bool) -> str:
-    """The first layer in the network's own objective."""
-    network = loaded(recipe.network, run, quiet)
-    from reverie.expression import parse
-
-    names = [target.name for target in parse(network.objective) if network.layer(target.name)]
-    if not names:
-        raise UsageError(
-            f"Say at which layer of {network.name} they should differ, as in --diversity 0.5@LAYER."
-        )
-    return names[0]
 
 
 def visualize(
@@ -160,7 +145,7 @@ def visualize(
     plain = recipes.merged(name, recipe, values)
     if not wanted and not plain.objective:
         raise UsageError("The recipe names no objective; say what to show, as in 'reverie visualize owl'.")
-    objectives = [terms.after(text, plain, run, result.quiet) for text in wanted or [plain.objective]]
+    objectives = [terms.after(text, plain) for text in wanted or [plain.objective]]
     made = [recipes.merged(name, recipe, {**values, "objective": each}) for each in objectives]
     # Checked before torch is imported and before the picture is read.
     from reverie.zoo import consent, entry

@@ -64,6 +64,7 @@ def alexnet(state: State | None) -> Network:
         logits="classifier.6",
         trunk="features",
         objective="relu4",
+        guide="relu3",
         aliases={name: f"features.{at}" for at, name in enumerate(_NAMES.split())}
         | {name: f"classifier.{at}" for at, name in enumerate(_HEAD.split())},
         smallest=64,

@@ -176,6 +176,7 @@ def inception_v3(state: State | None) -> Network:
         labels=imagenet(count),
         logits="fc",
         objective="mixed3 + mixed5",
+        guide="mixed1",
         aliases=_keras(module),
         smallest=75,
     )

@@ -107,6 +107,7 @@ def _network(name: str, depths: tuple[int, ...], bottleneck: bool, state: State 
         labels=imagenet(count),
         logits="fc",
         objective="layer3",
+        guide="layer2",
         aliases=aliases,
         smallest=64,
     )

@@ -73,6 +73,7 @@ def _network(name: str, depths: tuple[int, ...], state: State | None) -> Network
         logits="classifier.6",
         trunk="features",
         objective="relu4_3",
+        guide="relu4_3",
         aliases={each: f"features.{at}" for at, each in enumerate(names)}
         | {each: f"classifier.{at}" for at, each in enumerate(head.split())},
         smallest=32,

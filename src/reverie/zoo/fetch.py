@@ -140,7 +140,8 @@ def ensure(
     if forbidden or offline():
         raise MissingError(
             f"The weights of {name} are not here, and Reverie is offline; run 'reverie weights fetch {name}' "
-            f"where there is a network, give a file with --weights FILE ({entry.file} fits), or dream with --network motif."
+            f"where there is a network, give a file with --weights FILE ({entry.file} fits), or dream with "
+            "--network motif."
         )
     with _locked(name):
         if again or not here(name):

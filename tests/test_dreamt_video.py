@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,9 +14,11 @@ from torch import Tensor
 
 from reverie import api
 from reverie.film import flow, guard
+from reverie.film.catching_up import caught_up
 from reverie.film.dreamt_video import _carried, finished, video
 from reverie.film.settings import Video
 from reverie.film.take import Take
+from reverie.image import save
 from reverie.network import Network
 from tests.oracle.motion import Moving, clip
 
@@ -101,17 +104,20 @@ def test_no_ghost_stays_behind_the_occluder() -> None:
         # Whatever was dreamt into the occluder, and beside it as its halo, is not carried to where it was.
         stood = moving.occluder[at - 1][None].float()
         halo = F.max_pool2d(stood, 7, 1, 3)
-        state = {"frame": before, "added": halo.expand(-1, 3, -1, -1)}
-        carried = _carried(now, state, Video())
+        state = {"frame": before, "added": halo.expand(-1, 3, -1, -1), "ripe": torch.ones_like(halo)}
+        kept = _carried(now, state, Video())
         uncovered = (stood > 0)[0] & ~moving.occluder[at]
         beside = (halo > 0)[0] & ~F.max_pool2d(moving.occluder[at][None].float(), 3, 1, 1)[0].bool()
-        assert carried is not None
+        assert kept is not None
+        carried = kept.dream
         assert carried[0, :1][uncovered].abs().mean() < 0.25
         assert carried[0, :1][beside].abs().mean() < 0.35
         assert carried[0, :1][moving.occluder[at]].mean() > 0.5
         blended = _carried(now, state, Video(transport="blend"))
         assert blended is not None
-        assert blended[0, :1][uncovered].mean() > 0.85
+        assert blended.dream[0, :1][uncovered].mean() > 0.85
+        # Where nothing was carried on the dream has to begin, elsewhere it is as ripe as it was.
+        assert kept.ripe[0][uncovered].mean() < 0.25 and kept.ripe[0][moving.occluder[at]].mean() > 0.5
 
 
 @pytest.mark.parametrize("transport", ["flow", "blend", "none"])
@@ -152,3 +158,44 @@ def test_frames_of_one_film_draw_from_seeds_of_their_own(tiny: Network) -> None:
     first, second = video(job, Held(still), Video(transport="none"))
     assert not torch.equal(first.image, second.image)
     assert torch.equal(first.image, finished(replace(job.plan), still[:1]))
+
+
+def test_what_is_uncovered_catches_up(tiny: Network) -> None:
+    moving = clip(9, (96, 128))
+    job = small(tiny, moving.frames, steps=8)
+    age, fresh, old = torch.full((96, 128), 99.0), [], []
+    dreams = film(job, moving)
+    for at in range(1, 9):
+        age = torch.where(moving.seen[at, 0], flow.warp(age[None, None], moving.flow[at : at + 1])[0, 0] + 1, 0)
+        added = (dreams[at] - moving.frames[at]).square().mean(0).sqrt()
+        fresh.append(added[(age > 1) & (age < 4)])
+        old.append(added[age > 50])
+    # 0.66 of it in their second and third frame; striding as the rest does, 0.18.
+    assert torch.cat(fresh).mean() > 0.4 * torch.cat(old).mean()
+
+
+def test_strides_are_longer_only_where_little_was_carried(tiny: Network, moving: Moving) -> None:
+    plan = small(tiny, moving.frames, octaves=3).plan
+    ripe = torch.full((1, 1, 96, 128), 0.9)
+    same, after = caught_up(plan, ripe, 0.9)
+    assert same is plan and after.min() > 0.999
+    ripe[..., :64] = 0.0
+    faster, after = caught_up(plan, ripe, 0.9)
+    for at, (one, other) in enumerate(zip(plan.octaves, faster.octaves, strict=True)):
+        start, gradient = one.param(torch.full((1, 3, *one.size), 0.5)), torch.randn(1, 3, *one.size)
+        slow, quick = (each.rule.step(start, gradient, None)[0].image() - 0.5 for each in (one, other))
+        width = one.size[1]
+        torch.testing.assert_close(quick[..., width // 2 + 8 :], slow[..., width // 2 + 8 :])
+        ratio = (quick.abs().mean(1) / slow.abs().mean(1))[..., : width // 2 - 8].median()
+        assert ratio == pytest.approx(8 ** (1 - 0.25 * at), rel=0.02)
+    assert after[..., :56].max() == pytest.approx(0.8) and after[..., 72:].min() > 0.999
+    assert caught_up(plan, ripe, 0.0)[0] is plan and caught_up(plan, torch.ones_like(ripe), 1.0)[0] is plan
+
+
+def test_outside_a_mask_every_frame_keeps_its_pixels(tiny: Network, moving: Moving, tmp_path: Path) -> None:
+    mask = torch.zeros(1, 3, 96, 128)
+    mask[..., :64] = 1
+    job = small(tiny, moving.frames, mask=str(save(tmp_path / "mask.png", mask)))
+    dreams = film(job, moving)
+    assert torch.equal(dreams[..., 66:], moving.frames[..., 66:])
+    assert (dreams - moving.frames)[..., :60].abs().mean() > 0.01

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from typing import Protocol
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from reverie.api import Job
 from reverie.film import flow, guard
+from reverie.film.catching_up import caught_up
 from reverie.film.clip import Clip
 from reverie.film.course import Course
 from reverie.film.settings import Video
@@ -59,14 +61,16 @@ def video(
         moment = course.at(time, number)
         carried = None if state is None else _carried(now, state, moment.settings)
         if carried is None or state is None:
-            dreamt = finished(moment.whole, now)
+            dreamt, ripe = finished(moment.whole, now), torch.ones_like(now[:, :1])
             target = guard.measured(dreamt - now)
         else:
             target = state["target"]
-            dreamt = finished(moment.further, now, carried)
+            plan, ripe = caught_up(moment.further, carried.ripe, moment.settings.decay)
+            dreamt = finished(plan, now, carried.dream)
             if moment.settings.keep:
-                dreamt = (now + guard.held(dreamt - now, target, moment.settings.keep)).clamp(0, 1)
-        state = {"frame": now, "added": dreamt - now, "target": target}
+                held = guard.held(dreamt - now, target, moment.settings.keep)
+                dreamt = _where_asked(plan, now, (now + held).clamp(0, 1))
+        state = {"frame": now, "added": dreamt - now, "target": target, "ripe": ripe}
         yield Take(dreamt, time, state)
 
 
@@ -77,16 +81,32 @@ def finished(plan: Plan, source: Tensor, detail: Tensor | None = None) -> Tensor
     return last.detach().float().cpu().clone()
 
 
-def _carried(now: Tensor, state: dict[str, Tensor], settings: Video) -> Tensor | None:
+def _where_asked(plan: Plan, now: Tensor, dreamt: Tensor) -> Tensor:
+    """``dreamt`` with the frame itself wherever the dream's mask is black: the guard works on whole pictures."""
+    mask = plan.octaves[-1].mask
+    return dreamt if mask is None else torch.where(resize(mask.cpu(), plan.size) > 0, dreamt, now)
+
+
+@dataclass(frozen=True, eq=False)
+class _Carried:
+    """What goes on into a frame: the ``dream`` [1, 3, H, W] to add, and how ``ripe`` it is, [1, 1, H, W] in 0..1."""
+
+    dream: Tensor
+    ripe: Tensor
+
+
+def _carried(now: Tensor, state: dict[str, Tensor], settings: Video) -> _Carried | None:
     """What of the last frame's dream goes on into ``now``; None where a scene begins."""
     if settings.transport == "none":
         return None
-    before, added = state["frame"], state["added"]
+    before, added, ripe = state["frame"], state["added"], state["ripe"]
     if settings.transport == "blend":
-        return None if flow.differ(now, before) > settings.cut * GLANCE else settings.decay * added
+        cut = flow.differ(now, before) > settings.cut * GLANCE
+        return None if cut else _Carried(settings.decay * added, settings.decay * ripe)
     back, forth = flow.backward(now, before), flow.backward(before, now)
     # The halo dreamt around what stood there would stay behind as its ghost.
     seen = flow.visible(now, before, back, forth, round(min(now.shape[-2:]) / MARGIN))
     if 1 - seen.mean().item() > settings.cut:
         return None
-    return settings.decay * seen * flow.warp(added, back)
+    share = settings.decay * seen
+    return _Carried(share * flow.warp(added, back), share * flow.warp(ripe, back).clamp(0, 1))

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from reverie import ascent
 from reverie.ascent import Ascent, Taken, combined, image_gradient
 from reverie.network import Network
 from reverie.objective import Objective, channel, inside, layer
@@ -160,6 +161,22 @@ def test_balanced_terms_are_weighted_after_each_is_made_one(p: float, q: float) 
         twin = p * twins.normalized(g[0, at].numpy()) + q * twins.normalized(g[1, at].numpy())
         np.testing.assert_allclose(made[at].numpy(), twin, atol=1e-12)
     torch.testing.assert_close(combined(g, [p, q], balance=False), p * g[0] + q * g[1])
+
+
+def test_terms_that_are_not_balanced_go_back_in_one_pass(tiny: Network) -> None:
+    objective, x = 2 * A - 0.5 * B + WHOLE, noise(2, 3, 32, 32)
+    weights = [term.weight for term in objective.terms]
+    scores, gradients = image_gradient(tiny, objective, x)
+    passes: list[Tensor] = []
+    first = tiny.module.get_submodule("conv1")
+    with first.register_full_backward_hook(lambda module, given, returned: passes.append(returned[0])):
+        found = ascent.slope(tiny, objective, Pixels(x), NOTHING, generator(), balance=False)
+        assert len(passes) == 1
+        ascent.slope(tiny, objective, Pixels(x), NOTHING, generator(), balance=True)
+        assert len(passes) == 1 + len(weights)
+    torch.testing.assert_close(found.gradient, combined(gradients, weights, balance=False))
+    torch.testing.assert_close(found.terms, scores)
+    torch.testing.assert_close(found.score, torch.tensor(weights) @ scores)
 
 
 def test_a_term_without_gradient_adds_nothing() -> None:

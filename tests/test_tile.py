@@ -17,7 +17,7 @@ from reverie.ascent import image_gradient
 from reverie.errors import UsageError
 from reverie.loop import render
 from reverie.network import Network
-from reverie.objective import Objective, Term, channel, layer, log_probability, logit
+from reverie.objective import Objective, Term, channel, layer, log_probability, logit, mean, norm
 from reverie.plan import prepare, resolve
 from reverie.recipe import Recipe
 from reverie.tile import Tiles, View
@@ -90,6 +90,18 @@ def agrees(network: Network, objective: Objective, image: Tensor, side: int, bou
         assert error(one, other) < bound
     size = (image.shape[-2], image.shape[-1])
     return len(look.layout(network, objective.layers, size).tiles)
+
+
+@pytest.mark.parametrize("mode", ["exact", "shifted"])
+def test_a_weighted_sum_is_stitched_in_one_pass(mode: str) -> None:
+    network, image, weights = double("motif"), noise(1, 3, 101, 174, dtype=torch.float64), [2.0, -0.5, 3.0]
+    # One that adds up over places, one that does not, one that reads the picture itself.
+    objective = layer("stage1") + norm("stage2") + mean("image")
+    look = Tiles(64, mode)  # type: ignore[arg-type]
+    scores, gradients = look(network, objective, image, seeded())
+    own, (found,) = look(network, objective, image, seeded(), weights)
+    assert torch.equal(own, scores)
+    assert error(found, torch.einsum("t,t...->...", found.new_tensor(weights), gradients)) < 1e-9
 
 
 @pytest.mark.parametrize("name", MIDDLE)

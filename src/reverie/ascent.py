@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -18,8 +18,19 @@ from reverie.transform import Transform
 
 STRIP = 3 << 19  # pixels of the strips in which a very large picture takes its step
 
-Look = Callable[[Network, Objective, Tensor, torch.Generator | None], tuple[Tensor, Tensor]]
-"""What :func:`image_gradient` is: the whole picture at once, or its tiles stitched."""
+class Look(Protocol):
+    """What :func:`image_gradient` is: the whole picture at once, or its tiles stitched."""
+
+    def __call__(
+        self,
+        network: Network,
+        objective: Objective,
+        image: Tensor,
+        generator: torch.Generator | None = None,
+        weights: Sequence[float] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Scores [T, B] and gradients [T, B, 3, H, W] of the terms; of their weighted sum alone, [1, B, 3, H, W],
+        where ``weights`` are given."""
 
 
 @runtime_checkable
@@ -41,19 +52,27 @@ class Keeping(Protocol):
 
 
 def image_gradient(
-    network: Network, objective: Objective, image: Tensor, generator: torch.Generator | None = None
+    network: Network,
+    objective: Objective,
+    image: Tensor,
+    generator: torch.Generator | None = None,
+    weights: Sequence[float] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Scores [T, B] of the T terms and the gradient of each, [T, B, 3, H, W], unweighted.
 
     ``image`` is [B, 3, H, W] in 0..1. One gradient a term, because terms are balanced only after
-    each is whole. ``generator`` is there for looks that draw something; this one does not.
+    each is whole; with ``weights`` the one of their weighted sum, [1, B, 3, H, W], in a single pass back.
+    ``generator`` is there for looks that draw something; this one does not.
     """
     leaf = image.detach().requires_grad_(True)
     with torch.enable_grad():
         scores = objective.scores(network.capture(leaf, objective.layers))
+        wishes = [score.sum() for score in scores]
+        if weights is not None:
+            wishes = [torch.stack([w * wish for w, wish in zip(weights, wishes, strict=True)]).sum()]
         gradients = [
-            torch.autograd.grad(score.sum(), leaf, retain_graph=at + 1 < len(scores))[0]
-            for at, score in enumerate(scores)
+            torch.autograd.grad(wish, leaf, retain_graph=at + 1 < len(wishes))[0]
+            for at, wish in enumerate(wishes)
         ]
     return torch.stack([score.detach() for score in scores]), torch.stack(gradients)
 
@@ -111,11 +130,15 @@ def slope(
         seen = transform(replace(param, values=leaf).image(), generator)  # type: ignore[type-var]
     if drawn is not None and sight is not None:
         objective = objective.following(replace(sight, view=lambda image: transform(image, _again(drawn))))
-    scores, gradients = look(network, objective, seen, generator)
-    strengths = [term.weight * (term.share if balance else 1.0) for term in objective.terms]
+    if balance or len(weights) == 1:
+        scores, gradients = look(network, objective, seen, generator)
+        strengths = [term.weight * (term.share if balance else 1.0) for term in objective.terms]
+        whole = combined(gradients, strengths, balance)
+    else:
+        scores, (whole,) = look(network, objective, seen, generator, weights)
     # Not as grad_outputs, which makes torch import its symbolic algebra: a second at the first step.
     with torch.enable_grad():
-        wish = (seen * combined(gradients, strengths, balance)).sum()
+        wish = (seen * whole).sum()
     (pulled,) = torch.autograd.grad(wish, leaf)
     return Slope(torch.einsum("t,tb->b", scores.new_tensor(weights), scores), scores, pulled)
 

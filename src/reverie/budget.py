@@ -10,7 +10,7 @@ import math
 import os
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -193,10 +193,14 @@ class _Trial:
 
 
 def _blind(
-    network: Network, objective: Objective, image: Tensor, generator: torch.Generator | None = None
+    network: Network,
+    objective: Objective,
+    image: Tensor,
+    generator: torch.Generator | None = None,
+    weights: Sequence[float] | None = None,
 ) -> tuple[Tensor, Tensor]:
     terms = len(objective.terms)
-    return image.new_zeros(terms, image.shape[0]), image.new_ones(terms, *image.shape)
+    return image.new_zeros(terms, image.shape[0]), image.new_ones(1 if weights else terms, *image.shape)
 
 
 def fitted(plan: Plan, options: Run, batch: int = 1) -> Plan:

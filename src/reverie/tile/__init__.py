@@ -61,13 +61,15 @@ class Tiles:
         objective: Objective,
         image: Tensor,
         generator: torch.Generator | None = None,
+        weights: Sequence[float] | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Scores [T, B] and gradients [T, B, 3, H, W] of the terms at ``image`` [B, 3, H, W] in 0..1.
+        """Scores [T, B] and gradients [T, B, 3, H, W] of the terms at ``image`` [B, 3, H, W] in 0..1; with
+        ``weights`` that of their weighted sum alone, [1, B, 3, H, W].
 
         Raises :class:`UsageError` for an objective that reads what cannot be put together from tiles.
         """
-        gradients = image.new_zeros(len(objective.terms), *image.shape)
-        return self.add(network, objective, View.of(image), gradients, generator), gradients
+        gradients = image.new_zeros(1 if weights else len(objective.terms), *image.shape)
+        return self.add(network, objective, View.of(image), gradients, generator, weights), gradients
 
     def kept(
         self,
@@ -88,10 +90,11 @@ class Tiles:
         view: View,
         gradients: Tensor | Sequence[Tensor],
         generator: torch.Generator | None = None,
+        weights: Sequence[float] | None = None,
     ) -> Tensor:
         """Like calling it, for a picture seen through a view; adds to ``gradients`` and returns the scores."""
         if self.mode == "shifted":
-            return self._shifted(network, objective, view, gradients, generator)
+            return self._shifted(network, objective, view, gradients, generator, weights)
         layout, terms = (
             self.layout(network, objective.layers or frozenset({IMAGE}), view.size),
             objective.terms,
@@ -117,6 +120,9 @@ class Tiles:
             for at, wish in enumerate(wishes):
                 if adding[at]:
                     scores[at] += sum(value.detach() for value in wish.values)
+            if weights:
+                wishes = [_summed(wishes, weights)]
+            for at, wish in enumerate(wishes):
                 if wish.values:
                     more = any(later.values for later in wishes[at + 1 :])
                     (gradient,) = torch.autograd.grad(wish.values, leaf, wish.seeds, retain_graph=more)
@@ -167,13 +173,14 @@ class Tiles:
         view: View,
         gradients: Tensor | Sequence[Tensor],
         generator: torch.Generator | None,
+        weights: Sequence[float] | None,
     ) -> Tensor:
         phase = torch.randint(0, self.side, (2,), generator=generator).tolist()
         scores = view.image.new_zeros(len(objective.terms), view.image.shape[0])
         for place in scattered(view.size, self.side, network.smallest, (phase[0], phase[1])):
             crop = view.crop(place)
             share = crop.shape[-2] * crop.shape[-1] / (view.size[0] * view.size[1])
-            found, parts = image_gradient(network, objective, crop)
+            found, parts = image_gradient(network, objective, crop, weights=weights)
             scores += share * found
             for total, part in zip(gradients, parts, strict=True):
                 view.add(total, place, share * part)
@@ -207,6 +214,12 @@ class _Wish:
 
     values: Sequence[Tensor]
     seeds: Sequence[Tensor]
+
+
+def _summed(wishes: Sequence[_Wish], weights: Sequence[float]) -> _Wish:
+    """All wishes as one, each as strong as its weight."""
+    seeds = [[w * seed for seed in wish.seeds] for w, wish in zip(weights, wishes, strict=True)]
+    return _Wish([value for wish in wishes for value in wish.values], [seed for each in seeds for seed in each])
 
 
 def _wish(term: Term, adds: Adding | None, seeds: Activations, own: Activations, tile: Tile) -> _Wish:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -31,11 +31,16 @@ class Retreat:
     tiles: Tiles | None = None
 
     def __call__(
-        self, network: Network, objective: Objective, image: Tensor, generator: torch.Generator | None = None
+        self,
+        network: Network,
+        objective: Objective,
+        image: Tensor,
+        generator: torch.Generator | None = None,
+        weights: Sequence[float] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Scores [T, B] and gradients [T, B, 3, H, W] of the terms at ``image`` [B, 3, H, W] in 0..1."""
         return self._fitting(
-            image, lambda: (self.tiles or image_gradient)(network, objective, image, generator)
+            image, lambda: (self.tiles or image_gradient)(network, objective, image, generator, weights)
         )
 
     def capture(self, network: Network, image: Tensor, layers: Iterable[str]) -> Activations:

@@ -49,22 +49,26 @@ def gathered(
     look: Tiles, network: Network, objective: Objective, view: View, generator: torch.Generator, balance: bool
 ) -> tuple[Tensor, Tensor]:
     """Scores [T, B] and the combined gradient [B, 3, H, W], in bfloat16, of the picture that ``view`` looks at."""
-    kept = [torch.zeros_like(view.image, dtype=torch.bfloat16) for _ in objective.terms]
+    weights = [term.weight * (term.share if balance else 1.0) for term in objective.terms]
+    if not balance:
+        whole = torch.zeros_like(view.image, dtype=torch.bfloat16)
+        return look.add(network, objective, view, [whole], generator, weights), whole
+    kept = [torch.zeros_like(view.image, dtype=torch.bfloat16) for _ in weights]
     scores = look.add(network, objective, view, kept, generator)
-    combine(kept, [term.weight * (term.share if balance else 1.0) for term in objective.terms], balance)
+    combine(kept, weights)
     return scores, kept[0]
 
 
-def combine(gradients: Sequence[Tensor], weights: Sequence[float], balance: bool) -> None:
-    """What :func:`reverie.ascent.combined` does, band by band, into the first of ``gradients``."""
+def combine(gradients: Sequence[Tensor], weights: Sequence[float]) -> None:
+    """What :func:`reverie.ascent.combined` does with balance, band by band, into the first of ``gradients``."""
     height, width = gradients[0].shape[-2:]
     step = max(1, BAND // width)
     bands = [slice(at, at + step) for at in range(0, height, step)]
-    scales: list[Tensor | float] = []
+    scales: list[Tensor] = []
     for gradient in gradients:
         parts = [gradient[..., band, :].float().abs().sum((1, 2, 3), keepdim=True) for band in bands]
         mean = torch.stack(parts).sum(0) / gradient[0].numel()
-        scales.append(mean.clamp_min(EPSILON) if balance else 1.0)
+        scales.append(mean.clamp_min(EPSILON))
     for band in bands:
         total = torch.zeros_like(gradients[0][..., band, :], dtype=torch.float32)
         for weight, gradient, scale in zip(weights, gradients, scales, strict=True):

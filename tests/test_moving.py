@@ -16,7 +16,7 @@ pytest.importorskip("av")
 
 import reverie
 from reverie.cli import main
-from reverie.errors import InputError
+from reverie.errors import InputError, UsageError
 from reverie.film import shooting
 from reverie.film.clip import Clip
 from reverie.film.moving import Moving, Projector, moving, opened
@@ -150,6 +150,18 @@ def test_a_still_refuses_it_in_one_sentence(tiny: Network, source: torch.Tensor,
         shooting.film("steps", source, Steps(), network=tiny, guide=str(guide), **FAST)
     with pytest.raises(InputError, match="is a video"):
         reverie.dream(str(guide), network=tiny, **FAST)
+
+
+def test_a_guide_that_cannot_be_read_says_what_is_wrong(tiny: Network, source: torch.Tensor, tmp_path: Path) -> None:
+    song = clips.only_sound(tmp_path / "song.mp4")
+    (tmp_path / "text.mp4").write_text("I am no film. " * 99)
+    text = tmp_path / "text.mp4"
+    for file, sentence in ((song, "holds sound only"), (text, "no picture"), ("none.mp4", "not exist")):
+        with pytest.raises(InputError, match=sentence):
+            zoom(tiny, source, f"{file}@relu2")
+    for leg in (f"direction(relu2, '{song}') for 2s", "relu2|mask.png for 2s"):
+        with pytest.raises(UsageError, match="--through names the file"):
+            shooting.film("zoom", source, Zoom.of(through=(leg,)), network=tiny, **FAST)
 
 
 def test_a_long_film_keeps_no_more_of_its_guide(tiny: Network, source: torch.Tensor, guide: Path) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 from torch import Tensor
 
 from reverie.api import Job
-from reverie.expression import parse
+from reverie.errors import UsageError
+from reverie.expression import files, parse
 from reverie.film.clip import Clip
 from reverie.film.keyframes import called, curves, whole
 from reverie.film.moving import Projector
@@ -53,6 +54,9 @@ class Course:
         targets = [target for each in texts for part in objectives(each) if part for target in parse(part)]
         self._curves = curves(settings, self._recipe, targets)
         self._names = {called(target) for target in targets}
+        known = {file for _, file in self._recipe.files()}
+        if strange := [file for _, file in files(targets) if file not in known]:
+            raise UsageError(f"--through names the file {strange[0]!r}; a file is known from --objective or --guide.")
         for each in texts:
             # A misspelt name must not wait for its turn.
             revised(job.plan, self._recipe.model_copy(update={"objective": each}))

@@ -14,6 +14,7 @@ from reverie import image, shelf
 from reverie.errors import InputError, MissingError
 from reverie.film.clip import Clip
 from reverie.image import Photo
+from reverie.image.decoding import is_video
 from reverie.recipe import Recipe, merged
 
 
@@ -30,12 +31,15 @@ def opened(source: Any, max_pixels: int = image.MAX_PIXELS) -> Photo:
 
 
 def moving(source: Any) -> Moving | None:
-    """The video at a path; None for anything else."""
+    """The video at a path; None for anything else. Raises :class:`InputError` for one that cannot be read."""
     if not isinstance(source, str | Path) or not Path(source).is_file():
         return None
     try:
         clip = Clip(source)
     except (InputError, MissingError):
+        with open(source, "rb") as file:
+            if is_video(file.read(128)):
+                raise
         return None  # whoever reads pictures says what is wrong with it
     if clip.count == 1 and clip.path.suffix.lower() in image.READS:
         return None

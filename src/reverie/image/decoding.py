@@ -44,14 +44,14 @@ def identified(file: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
     head, formats = file.read(128), list(_FORMATS)
     if not head:
         raise InputError("is empty; copy or download it again")
-    brands = {head[at : at + 4] for at in range(8, min(len(head), int.from_bytes(head[:4], "big")), 4)}
+    brands = _brands(head)
     if head[4:8] == b"ftyp" and brands & _HEIC_BRANDS and not brands & {b"avif", b"avis"}:
         try:
             importlib.import_module("pillow_heif").register_heif_opener()
         except ImportError:
             raise InputError("is a HEIC picture; pip install pillow-heif, or convert it to JPEG") from None
         formats = ["HEIF"]
-    elif _moves(head, brands):
+    elif is_video(head):
         raise InputError(
             "is a video; 'reverie film video' dreams it, and as --guide it goes with a zoom or another video"
         )
@@ -61,12 +61,17 @@ def identified(file: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
     return picture
 
 
-def _moves(head: bytes, brands: set[bytes]) -> bool:
-    """Whether that is how a video begins: QuickTime's family, Matroska, AVI, ASF, FLV, Ogg, MPEG program streams."""
-    still = brands & {*_HEIC_BRANDS, b"avif", b"avis"}
+def is_video(head: bytes) -> bool:
+    """Whether a file that begins with ``head`` is a video: QuickTime's family, Matroska, AVI, ASF, FLV, Ogg, MPEG."""
+    still = _brands(head) & {*_HEIC_BRANDS, b"avif", b"avis"}
     boxes = head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide") and not still
     riff = head[:4] == b"RIFF" and head[8:12] == b"AVI "
     return boxes or riff or head.startswith((b"\x1a\x45\xdf\xa3", b"0&\xb2u", b"FLV\1", b"OggS", b"\0\0\1\xba"))
+
+
+def _brands(head: bytes) -> set[bytes]:
+    """What an ISO media file says it is compatible with."""
+    return {head[at : at + 4] for at in range(8, min(len(head), int.from_bytes(head[:4], "big")), 4)}
 
 
 def picture(file: BinaryIO, max_pixels: int, notes: list[str]) -> Raw:

@@ -16,7 +16,7 @@ FLOORS = [
     ["errors", "ops", "spectrum", "expression", "schedule", "written", "preset"],
     ["recipe", "image", "trace", "network", "objective", "penalty", "guide", "variety", "param",
      "transform"],
-    ["smoothing", "shaping", "ascent", "optimizer", "tile", "octave", "optimize"],
+    ["blocks", "smoothing", "shaping", "ascent", "optimizer", "tile", "octave", "optimize"],
     ["targets", "viewing", "plan", "loop", "record"],
     ["budget", "zoo", "atlas", "plot", "quality"],
     ["shelf", "checkpoint", "api"],

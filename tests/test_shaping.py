@@ -1,4 +1,4 @@
-"""What becomes of a raw gradient: against numpy twins, and strip by strip against the whole."""
+"""What becomes of a raw gradient: against numpy twins, and block by block against the whole."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from reverie.ascent import Ascent, Taken
+from reverie.blocks import Block, Stretch, blockwise
 from reverie.ops import split
 from reverie.param import Pixels
-from reverie.shaping import Rows, Shaping, stripwise
+from reverie.shaping import Shaping
 from reverie.smoothing import Smoothing
 from tests.oracle import twins, twins_shaping
 from tests.oracle.networks import noise
@@ -108,45 +109,70 @@ ALL = SHAPINGS | OTHERS
 
 
 @pytest.mark.parametrize("shaping", ALL.values(), ids=ALL)
-@given(h=SIDE, w=SIDE, height=st.integers(1, 70))
+@given(h=SIDE, w=SIDE, side=st.integers(1, 70))
 @settings(max_examples=12)
-def test_strips_make_what_the_whole_makes(shaping: Shaping, h: int, w: int, height: int) -> None:
+def test_blocks_make_what_the_whole_makes(shaping: Shaping, h: int, w: int, side: int) -> None:
     g = raw(h, w)
-    over = shaping.strips((h, w), height)
-    made = list(stripwise(lambda rows: shaping.walk(rows.of(g), rows), over))
-    assert [rows for rows, _ in made] == over
-    torch.testing.assert_close(torch.cat([each for _, each in made], 2), shaping(g), rtol=1e-8, atol=1e-8)
+    over, measured = shaping.blocks((h, w), side)
+    made = torch.full_like(g, torch.nan)
+    for at, (block, part) in enumerate(blockwise(lambda block: shaping.walk(block.of(g), block), over, measured)):
+        assert block == over[at]
+        made[..., *block.place] = part
+    torch.testing.assert_close(made, shaping(g), rtol=1e-8, atol=1e-8)
 
 
-def test_a_strip_needs_no_more_than_its_reach_and_not_much_less() -> None:
-    shaping, g = SHAPINGS["all"], raw(300, 20)
-    middle = Rows((300, 20), 140, 160, shaping.reach, shaping.reach)
+def without_sums(shaping: Shaping, g: Tensor, block: Block) -> Tensor:
+    """The direction of a block if all that is measured were 1."""
+    walk = shaping.walk(block.of(g), block)
+    part = next(walk)
+    try:
+        while True:
+            part = walk.send(torch.ones_like(part.value))
+    except StopIteration as done:
+        made: Tensor = done.value
+        return made
+
+
+@pytest.mark.parametrize("upright", [True, False], ids=["rows", "columns"])
+def test_a_block_needs_no_more_than_its_reach_and_not_much_less(upright: bool) -> None:
+    shaping = SHAPINGS["all"]
     assert shaping.reach < 140
+    middle, all_ = Stretch(300, 140, 160, shaping.reach, shaping.reach), Stretch(20, 0, 20)
+    block, g = Block(middle, all_), raw(300, 20)
+    if not upright:
+        block, g = Block(all_, middle), g.mT
     far, near = g.clone(), g.clone()
-    far[..., middle.first - middle.above - 1, :] += 100
-    near[..., middle.first - 1, :] += 100
-
-    def without_sums(g: Tensor) -> Tensor:
-        walk = shaping.walk(middle.of(g), middle)
-        energies = next(walk)
-        walk.send(torch.ones_like(energies.value))
-        try:
-            walk.send(torch.ones(1, 1, 1, 1, dtype=torch.float64))
-        except StopIteration as done:
-            return middle.inner(done.value)
-        raise AssertionError("one sum for the bands, one for the direction")
-
-    assert torch.equal(without_sums(far), without_sums(g))
-    assert not torch.equal(without_sums(near), without_sums(g))
+    for changed, at in ((far, 140 - shaping.reach - 1), (near, 139)):
+        (changed if upright else changed.mT)[..., at, :] += 100
+    assert torch.equal(without_sums(shaping, far, block), without_sums(shaping, g, block))
+    assert not torch.equal(without_sums(shaping, near, block), without_sums(shaping, g, block))
 
 
-def test_a_step_can_go_strip_by_strip_with_its_momentum() -> None:
+def test_the_first_sum_needs_no_more_than_the_filters_reach_and_not_much_less() -> None:
+    shaping, g = SHAPINGS["all"], raw(300, 20)
+    block = Block(Stretch(300, 140, 160, shaping.filters, shaping.filters), Stretch(20, 0, 20))
+    assert shaping.filters < shaping.reach / 2
+
+    def energies(g: Tensor) -> Tensor:
+        return next(shaping.walk(block.of(g), block)).value
+
+    wide = Block(Stretch(300, 140, 160, shaping.reach, shaping.reach), block.columns)
+    torch.testing.assert_close(energies(g), next(shaping.walk(wide.of(g), wide)).value)
+    near = g.clone()
+    near[..., 139, :] += 100
+    assert not torch.equal(energies(near), energies(g))
+
+
+def test_a_step_can_go_block_by_block_with_its_momentum() -> None:
     rule = Ascent(0.02, SHAPINGS["all"], 0.4)
     g, before = raw(90, 40), Shaping()(raw(90, 40, seed=1))
     moved, whole = rule.step(Pixels(noise(1, 3, 90, 40, dtype=torch.float64)), g, Taken(1, before))
-    over = rule.shaping.strips((90, 40), 32)
-    made = stripwise(lambda rows: rule.walk(rows.of(g), rows.of(before), rows), over)
-    torch.testing.assert_close(torch.cat([each for _, each in made], 2), whole.direction, rtol=1e-9, atol=1e-9)
+    over, measured = rule.shaping.blocks((90, 40), 32)
+    made = torch.full_like(g, torch.nan)
+    walk = blockwise(lambda block: rule.walk(block.of(g), before[..., *block.place], block), over, measured)
+    for block, part in walk:
+        made[..., *block.place] = part
+    torch.testing.assert_close(made, whole.direction, rtol=1e-9, atol=1e-9)
     assert float((moved.image() - 0.5).abs().max()) < 0.5
 
 

@@ -1,11 +1,13 @@
-"""Pictures too large to be copied: seen through index vectors, kept in bfloat16, moved strip by strip."""
+"""Pictures too large to be copied: seen through index vectors, kept in bfloat16, moved block by block."""
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
 import sys
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from reverie import ascent, budget, zoo
+import reverie
+from reverie import ascent, budget, loop, zoo
 from reverie.ascent import Ascent, combined
 from reverie.loop import render
 from reverie.param import Pixels
@@ -62,17 +65,17 @@ def test_terms_are_combined_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("momentum", [0.0, 0.4])
-def test_a_step_in_strips_is_the_step(momentum: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ascent, "STRIP", 64 * 50)
+def test_a_step_in_blocks_is_the_step(momentum: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ascent, "BLOCK", 64)
     rule = Ascent(0.01, Shaping(bands=2, fine=0.3, spread=0.5, gray=0.2), momentum, 3)
-    whole, strips = (Pixels(noise(1, 3, 300, 50)) for _ in range(2))
+    whole, parts = (Pixels(noise(1, 3, 300, 100)) for _ in range(2))
     one: Any = None
     other: Any = None
     for seed in range(3):
-        g = (noise(1, 3, 300, 50, seed=seed) - 0.5).to(torch.bfloat16)
+        g = (noise(1, 3, 300, 100, seed=seed) - 0.5).to(torch.bfloat16)
         whole, one = rule.step(whole, g.float(), one)
-        strips, other = rule.step(strips, g, other)
-    assert float((whole.values - strips.values).abs().max()) < 1e-3
+        parts, other = rule.step(parts, g, other)
+    assert float((whole.values - parts.values).abs().max()) < 1e-3
     assert other.direction is None if not momentum else other.direction.dtype == torch.bfloat16
 
 
@@ -85,8 +88,28 @@ def dreamt(plan: Plan, source: Tensor) -> Tensor:
     return list(render(plan, source))[-1].image
 
 
+def test_nobody_holds_an_octave_while_the_next_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dream of several octaves is made with no more than its last one needs, and what it is handed."""
+    made: list[weakref.ref[Tensor]] = []
+    alive: list[int] = []
+    before = loop.resize
+
+    def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
+        gc.collect()
+        alive.append(sum(each() is not None for each in made))
+        made.clear()
+        return before(image, size)
+
+    monkeypatch.setattr(loop, "resize", resized)
+    reverie.dream(
+        torch.rand(3, 48, 64), objective="stage1", octaves=3, octave_scale=1.2, steps=2,
+        on_frame=lambda frame: made.append(weakref.ref(frame.image)),
+    )  # fmt: skip
+    assert alive == [0, 0, 0]
+
+
 def test_a_dream_that_is_never_copied_is_the_same_dream(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ascent, "STRIP", 64 * 150)
+    monkeypatch.setattr(ascent, "BLOCK", 64)
     plan, source = planned((200, 150)), noise(1, 3, 50, 40)
     whole, kept = (dreamt(replace(plan, look=look), source) for look in (plan.look, Tiles(64, keeps=True)))
     changed = float((whole - noise(1, 3, 50, 40).mean()).abs().mean())

@@ -136,6 +136,7 @@ class Job:
             if checkpoint:
                 checkpoint.keep(frame)
             yield frame
+            del frame  # a picture may fill the memory: nobody holds the last one while the next is made
 
 
 def dream(
@@ -155,18 +156,17 @@ def dream(
 
     >>> dream("photo.jpg", objective="owl").save("out.png")  # doctest: +SKIP
     """
-    last: Frame | None = None
-    # A caller's inference mode would leave nothing to differentiate.
-    with torch.inference_mode(False):
+    with torch.inference_mode(False):  # in a caller's there would be nothing to differentiate
         work = job(source, **options)
         checkpoint = Checkpoint(resume, work.record) if resume is not None else None
-        for last in work.frames(checkpoint):
+        for frame in work.frames(checkpoint):
             if on_frame is not None:
-                on_frame(last)
-        assert last is not None  # a plan has at least one step
+                on_frame(frame)
+            if not frame.last:
+                del frame  # nobody holds it while the next is made
         if checkpoint:
             checkpoint.remove()
-        return work.picture(last)
+        return work.picture(frame)  # a plan has at least one step
 
 
 def dream_guided(

@@ -9,14 +9,15 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from reverie.blocks import Block, Walk, blocks, blockwise, walked
 from reverie.network import Network
 from reverie.objective import Objective, Sight
 from reverie.ops import EPSILON, mean_abs
 from reverie.param import Param
-from reverie.shaping import Rows, Shaping, Walk, blended, normalized, strips, stripwise, walked
+from reverie.shaping import Shaping, blended, normalized
 from reverie.transform import Transform
 
-STRIP = 3 << 19  # pixels of the strips in which a very large picture takes its step
+BLOCK = 1024  # pixels each way of the blocks in which a very large picture takes its step
 
 class Look(Protocol):
     """What :func:`image_gradient` is: the whole picture at once, or its tiles stitched."""
@@ -185,55 +186,56 @@ class Ascent:
         return param.moved(self.step_size * taken.direction), taken
 
     def _in_place(self, param: Param, gradient: Tensor, state: Taken | None) -> tuple[Param, Taken]:
-        """The same, strip by strip, for a picture too large for copies: its direction is kept like its gradient."""
+        """The same, block by block, for a picture too large for copies: its direction is kept like its gradient."""
         size, done = (gradient.shape[-2], gradient.shape[-1]), state.steps if state else 0
         before = state.direction if state else None
-        # With momentum the direction takes the place of the one before: each strip reads its own rows of it alone.
+        # With momentum the direction takes the place of the one before: each block reads its own part of it alone.
         direction = torch.empty_like(gradient) if before is None and self.momentum else before
 
-        height, progress = max(64, STRIP // size[1]), (done + 1) / self.steps
-        over, waiting = self.shaping.strips(size, height), list[tuple[Rows, Tensor]]()
-        formed = stripwise(lambda rows: self.shaping.formed(rows.of(gradient).float(), rows, progress), over)
-        for at, (rows, part) in enumerate(formed, 1):
-            # What is formed takes the place of the gradient as soon as no strip to come reads that.
-            waiting.append((rows, part.to(gradient.dtype)))
-            free = over[at].first - over[at].above if at < len(over) else size[0]
-            while waiting and waiting[0][0].last <= free:
+        progress, waiting = (done + 1) / self.steps, list[tuple[Block, Tensor]]()
+        over, measured = self.shaping.blocks(size, BLOCK)
+        formed = blockwise(
+            lambda block: self.shaping.formed(block.of(gradient).float(), block, progress), over, measured
+        )
+        for at, (block, part) in enumerate(formed, 1):
+            # What is formed takes the place of the gradient as soon as no block to come reads that.
+            waiting.append((block, part.to(gradient.dtype)))
+            free = over[at].rows.first - over[at].rows.before if at < len(over) else size[0]
+            while waiting and waiting[0][0].rows.last <= free:
                 ready, made = waiting.pop(0)
-                gradient[..., ready.first : ready.last, :] = made
+                gradient[..., *ready.place] = made
 
-        def walk(rows: Rows) -> Walk:
-            last = None if before is None else rows.of(before).float()
-            return self._paced(rows.of(gradient).float(), last, rows)
+        def walk(block: Block) -> Walk:
+            last = None if before is None else block.of(before).float()
+            return self._paced(block.of(gradient).float(), last, block)
 
-        for rows, part in stripwise(walk, strips(size, height, 0)):
-            within = slice(rows.first, rows.last)
-            param.values[..., within, :].add_(part, alpha=self.step_size).clamp_(0, 1)
+        for block, part in blockwise(walk, blocks(size, BLOCK)):
+            param.values[..., *block.place].add_(part, alpha=self.step_size).clamp_(0, 1)
             if direction is not None:
-                direction[..., within, :] = part
+                direction[..., *block.place] = part
         return param, Taken(done + 1, direction)
 
     def directed(self, gradient: Tensor, state: Taken | None) -> Taken:
         """The direction of the next step."""
         done = state.steps if state else 0
-        walk = self.walk(gradient, state.direction if state else None, Rows.all(gradient), done)
+        walk = self.walk(gradient, state.direction if state else None, Block.all(gradient), done)
         return Taken(done + 1, walked(walk))
 
-    def walk(self, gradient: Tensor, before: Tensor | None, rows: Rows, done: int = 0) -> Walk:
-        """The direction [B, 3, h, W] of a step from the ``gradient`` of ``rows``, after ``done`` steps.
+    def walk(self, gradient: Tensor, before: Tensor | None, block: Block, done: int = 0) -> Walk:
+        """The direction [B, 3, h, w] of a step in a ``block``, from its ``gradient``, margin included.
 
-        ``momentum`` is the share, 0..1, of the direction ``before`` (of the rows that are inside): what the steps
-        agree on grows, what only one of them wants fades (heavy ball, Polyak 1964).
+        ``momentum`` is the share, 0..1, of the direction ``before`` (of the block alone): what the steps
+        agree on grows, what only one of them wants fades (heavy ball, Polyak 1964). ``done`` steps were taken.
         """
-        formed = yield from self.shaping.formed(gradient, rows, (done + 1) / self.steps)
-        return (yield from self._paced(formed, before, rows.inside()))
+        formed = yield from self.shaping.formed(gradient, block, (done + 1) / self.steps)
+        return (yield from self._paced(formed, before, block))
 
-    def _paced(self, formed: Tensor, before: Tensor | None, rows: Rows) -> Walk:
+    def _paced(self, formed: Tensor, before: Tensor | None, block: Block) -> Walk:
         norm = self.shaping.normalize
-        direction = yield from normalized(formed, rows, norm)
+        direction = yield from normalized(formed, block, norm)
         if before is None or not self.momentum:
             return direction
-        return (yield from blended(direction, before, self.momentum, rows, norm))
+        return (yield from blended(direction, before, self.momentum, block, norm))
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from reverie.ascent import STRIP, Ascent, image_gradient
+from reverie.ascent import BLOCK, Ascent, image_gradient
 from reverie.errors import UsageError
 from reverie.loop import render
 from reverie.network import Network
@@ -314,10 +314,10 @@ def _tiled_peak(plan: Plan, trial: _Trial, blind: _Cost, look: _Cost) -> float:
     area, octave = plan.size[0] * plan.size[1], plan.octaves[-1]
     tile = look(max(_areas(plan, octave)))
     if isinstance(plan.look, Tiles) and plan.look.keeps and isinstance(octave.rule, Ascent):
-        # The picture, its direction, the gradients of all terms, and of its step a strip of rows.
+        # The picture, its direction, the gradients of all terms, and of its step a block.
         terms = len(octave.objective.terms)
-        strip = max(64, STRIP // plan.size[1]) + 2 * octave.rule.shaping.reach
-        step = blind(strip * plan.size[1]) + 18 * area
+        block = max(each.area for each in octave.rule.shaping.blocks(plan.size, BLOCK)[0])
+        step = blind(block) + 18 * area
         held = max(18 * area + 6 * terms * area + tile, step + 6 * area)
         return resident() + SLACK * held * trial.batch + ROOM
     return resident() + SLACK * (blind(area) + tile) + KEPT * trial.batch * area + ROOM

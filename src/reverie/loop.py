@@ -97,6 +97,8 @@ def render(
             yield Frame(shown, found.score, found.terms, *which, passed, gradient)
             del found, gradient
             index += 1
+        # What the next octave needs of this one is in passed; the rest must not stand beside it.
+        del steps, param, dreamt, shown, base, ground, begun
 
 
 def _within(made: Tensor, source: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ An image is a float tensor [B, C, H, W]; one as it stands in a file may have the
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -71,7 +72,7 @@ def rms(x: Tensor) -> Tensor:
 def local_rms(x: Tensor, reach: int, size: Size | None = None) -> Tensor:
     """Root mean square over channels and the square of ``2 * reach + 1`` pixels around, [B, 1, H, W].
 
-    ``size`` is that of the picture where ``x`` is a strip of it: the square is no larger than the picture.
+    ``size`` is that of the picture where ``x`` is a block of it: the square is no larger than the picture.
     """
     energy = x.square().mean(1, keepdim=True)
     for axis, side, whole in zip((-2, -1), x.shape[-2:], size or x.shape[-2:], strict=True):
@@ -149,18 +150,22 @@ def held(size: Size, levels: int) -> int:
     return sum(min(size) >= 8 << level for level in range(levels))
 
 
-def split(image: Tensor, levels: int) -> list[Tensor]:
+def bands(image: Tensor, levels: int) -> Iterator[Tensor]:
     """``levels`` frequency bands, each about an octave, finest first, then the rest; their sum is ``image``.
 
     A Laplacian pyramid (Burt & Adelson 1983) that is never decimated, so that no band has a grid of its own
     (the "a trous" transform of Holschneider et al. 1989).
     """
-    bands = []
     for level in range(levels):
         low = _smoothed(image, 1 << level)
-        bands.append(image - low)
+        yield image - low
         image = low
-    return [*bands, image]
+    yield image
+
+
+def split(image: Tensor, levels: int) -> list[Tensor]:
+    """All :func:`bands` at once."""
+    return list(bands(image, levels))
 
 
 def pyramid(image: Tensor, levels: int, size: Size) -> list[Tensor]:
@@ -168,7 +173,7 @@ def pyramid(image: Tensor, levels: int, size: Size) -> list[Tensor]:
 
     The Laplacian pyramid of TensorFlow's DeepDream (Mordvintsev 2016; Burt & Adelson 1983): filter 1 4 6 4 1 each
     way, every second pixel kept, zeros beyond the border. ``size`` is the whole picture's where ``image`` is a
-    strip of it that begins at a multiple of 2^levels rows: which pixels are kept depends on its parity.
+    block of it that begins at multiples of 2^levels pixels: which ones are kept depends on its parity.
     """
     bands = []
     for _ in range(levels):

@@ -200,7 +200,6 @@ def _watched(
     count: int,
     viewer: Viewer,
 ) -> list[Picture]:
-    frame = None
     if checkpoint and result.resume and (octave := checkpoint.found()[0]):
         say(f"going on after octave {octave} of {len(job.plan.octaves)}.", result.quiet)
     try:
@@ -208,11 +207,12 @@ def _watched(
             for frame in job.frames(checkpoint, resume=result.resume, gradients=viewer.drawing):
                 listen(frame)
                 viewer.see(frame)
+                if not frame.last:
+                    del frame  # nobody holds it while the next is made
     except KeyboardInterrupt:
         if checkpoint and checkpoint.path.exists():
             say(f"what was done is kept in {checkpoint.path}; the same command with --resume goes on.")
         raise
-    assert frame is not None  # a plan has at least one step
     if checkpoint and checkpoint.trouble:
         say(checkpoint.trouble, result.quiet)
     if side := job.plan.retreat:

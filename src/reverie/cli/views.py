@@ -64,7 +64,7 @@ class Viewer:
 
     def see(self, frame: Frame) -> None:
         """Note the scores of a frame, and draw its gradient if its turn has come."""
-        self._frame = frame
+        self._frame = frame if frame.last else None  # a picture may fill the memory
         if frame.octave + 1 == frame.octaves and frame.step == 0:
             self._first = frame.terms
         if not self.drawing:

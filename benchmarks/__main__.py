@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: limits of the machine, steps, whole runs, growth and memory; writes docs/benchmarks.
+"""``python -m benchmarks``: limits of the machine, steps, whole runs, growth, memory, start-up; writes docs/benchmarks.
 
 On a busy machine ``--clock cpu`` with one thread counts only what each process itself was given. ``--quick`` takes
 a few minutes and rough figures.
@@ -11,6 +11,7 @@ import json
 import platform
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,11 +23,13 @@ from benchmarks.case import NETWORKS, Case
 from benchmarks.duel import ROOT, Contestant, Taken, duel
 from benchmarks.peers import environment
 from benchmarks.report import write
+from benchmarks.startup import startup
 from benchmarks.work import operations
 
 QUICK = ("googlenet", "inception_v3", "resnet50", "vgg16", "motif")
 PEERS = ("googlenet", "inception_v3", "vgg16")
 SIZES = ((192, 256), (384, 512), (768, 1024))
+RUNS = (("googlenet", SIZES), ("resnet50", SIZES[:2]), ("vgg16", SIZES[:2]))
 HERE = Path(sys.executable)
 
 
@@ -40,23 +43,23 @@ def main() -> None:
     parser.add_argument("--peers", type=Path, help="the interpreter of an environment that has them already")
     parser.add_argument("--out", type=Path, default=ROOT / "docs", help="folder for benchmarks.md, .json and the plot")
     options = parser.parse_args()
+    begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         python = options.peers
         if python is None and not options.no_peers:
             print("installing the peers")
             python = environment(Path(folder) / "peers")
         found: dict[str, Any] = {"about": about(options)}
-        for part in (limits, steps, runs, growth):
-            found[part.__name__] = [print_(each) for each in part(options, python)]
+        found["startup"] = list(startup(1 if options.quick else 3, options.clock, options.threads[-1]))
+        for part in (limits, growth, steps, runs):
+            found[part.__name__] = []
+            for each in part(options, python):
+                found[part.__name__].append(each)
+                print(f"{time.perf_counter() - begun:5.0f} s  {part.__name__} {json.dumps(each)}", flush=True)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "benchmarks.json").write_text(json.dumps(found, indent=1) + "\n", "utf-8")
     write(found, options.out)
-    print(f"wrote {options.out / 'benchmarks.md'}")
-
-
-def print_(row: dict[str, Any]) -> dict[str, Any]:
-    print(json.dumps(row), flush=True)
-    return row
+    print(f"wrote {options.out / 'benchmarks.md'} after {(time.perf_counter() - begun) / 60:.0f} minutes")
 
 
 def about(options: argparse.Namespace) -> dict[str, Any]:
@@ -82,9 +85,14 @@ def limits(options: argparse.Namespace, _python: Path | None) -> Iterator[dict[s
 
 
 def steps(options: argparse.Namespace, python: Path | None) -> Iterator[dict[str, Any]]:
-    """One step at 512x384, every network, against plain PyTorch and whoever knows that network."""
+    """One step at 512x384 against plain PyTorch and whoever knows that network.
+
+    Every network and every peer with as many threads as there may be; a few networks without peers with fewer.
+    """
     for threads in options.threads:
-        for network in QUICK if options.quick else NETWORKS:
+        most = threads == options.threads[-1]
+        rounds = options.rounds if most else min(3, options.rounds)
+        for network in NETWORKS if most and not options.quick else QUICK:
             case = Case(network, NETWORKS[network], threads=threads)
             exact = replace(case, precision="fp32")
             entries = {
@@ -92,33 +100,32 @@ def steps(options: argparse.Namespace, python: Path | None) -> Iterator[dict[str
                 "ours fp32": ("ours", exact, HERE),
                 "plain PyTorch": ("plain", exact, HERE),
             }
-            if python is not None and network in PEERS:
+            if python is not None and most and network in PEERS:
                 entries |= {
                     "torch-lucent": ("lucent", exact, python),
                     "torch-dreams": ("dreams", exact, python),
                 }
-            if python is not None and network == "inception_v3":
+            if python is not None and most and network == "inception_v3":
                 entries |= {
                     "TensorFlow tutorial fp32": ("tensorflow", exact, python),
                     "TensorFlow tutorial bf16": ("tensorflow", case, python),
                 }
-            taken = duel(entries, options.rounds, options.clock, 2, whole=False)
+            taken = duel(entries, rounds, options.clock, 2, whole=False)
             yield row(case, taken) | {"operations": operations(case)}
 
 
 def runs(options: argparse.Namespace, _python: Path | None) -> Iterator[dict[str, Any]]:
-    """Whole runs of 4 octaves."""
-    count = 3 if options.quick else 10
-    for threads in options.threads:
-        for size in SIZES:
-            for network in ("googlenet",) if options.quick else ("googlenet", "vgg16", "resnet50"):
-                case = Case(network, NETWORKS[network], size, octaves=4, threads=threads)
-                entries = {
-                    "ours bf16": ("ours", case, HERE),
-                    "plain PyTorch": ("plain", replace(case, precision="fp32"), HERE),
-                }
-                rounds = max(1, options.rounds // 2)
-                yield row(case, duel(entries, rounds, options.clock, count, whole=True)) | {"steps": count}
+    """Whole runs of 4 octaves; the slow ones at the smaller sizes alone."""
+    count, threads = 3 if options.quick else 10, options.threads[-1]
+    for network, sizes in (("googlenet", SIZES),) if options.quick else RUNS:
+        for size in sizes:
+            case = Case(network, NETWORKS[network], size, octaves=4, threads=threads)
+            entries = {
+                "ours bf16": ("ours", case, HERE),
+                "plain PyTorch": ("plain", replace(case, precision="fp32"), HERE),
+            }
+            rounds = min(3, options.rounds)
+            yield row(case, duel(entries, rounds, options.clock, count, whole=True)) | {"steps": count}
 
 
 def growth(options: argparse.Namespace, _python: Path | None) -> Iterator[dict[str, Any]]:

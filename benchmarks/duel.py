@@ -49,10 +49,11 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Taken:
-    """Medians over the rounds: seconds, by one clock, and the largest resident size in bytes."""
+    """``seconds``, by one clock, the median of those of ``each`` round; the largest resident size in bytes."""
 
     seconds: float
     peak: float
+    each: tuple[float, ...] = ()
 
 
 def duel(
@@ -81,4 +82,6 @@ def duel(
     finally:
         for each in made.values():
             each.close()
-    return {label: Taken(median(found[label]), peaks[label]) if found.get(label) else None for label in made}
+    return {
+        label: Taken(median(each), peaks[label], tuple(each)) if (each := found.get(label)) else None for label in made
+    }

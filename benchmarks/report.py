@@ -4,28 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from benchmarks.case import Case
+from benchmarks.plots import plots
 
 HEAD = """# Benchmarks
 
 `make bench` measures the machine at hand and writes this page: `python -m benchmarks --help` says what can be chosen.
 All contestants dream the same architecture and layer with random weights, in processes of their own, in turn, so that
-whatever else the machine does hits all alike; the figures are medians. The peers come from the package index into an
-environment of their own. "Plain PyTorch" is the loop of most tutorials: the whole network, a hook, fp32. The peers
-compute in fp32; ours is shown in both, because most of a CPU's strength is in bf16 ([why](architecture.md)).
+whatever else the machine does hits all alike. Times are medians; *faster* is the median of the ratios of the rounds, in
+each of which everybody took a turn. The peers come from the package index into an environment of their own. "Plain
+PyTorch" is the loop of most tutorials: the whole network, a hook, fp32. The peers compute in fp32; ours is shown in
+both, because most of a CPU's strength is in bf16 ([why](architecture.md)).
 
 """
 
 
+ELSEWHERE = """## Elsewhere
+
+On a GPU nothing was measured yet: fp16 and its scale are tested on a CPU alone.
+"""
+
+
 def write(found: dict[str, Any], folder: Path) -> None:
-    """Write ``benchmarks.md`` and ``img/benchmarks.svg`` into ``folder``."""
+    """Write ``benchmarks.md`` and the plots in ``img/`` into ``folder``."""
     about = found["about"]
     text = HEAD + _remark(about) + _limits(found["limits"]) + _steps(found) + _runs(found["runs"])
-    text += _growth(found["growth"])
+    text += _growth(found["growth"]) + _startup(found["startup"]) + ELSEWHERE
     (folder / "benchmarks.md").write_text(text.rstrip("\n") + "\n", "utf-8")
-    _plot(found["steps"], folder / "img" / "benchmarks.svg")
+    plots(found, folder / "img")
 
 
 def _remark(about: dict[str, Any]) -> str:
@@ -128,7 +137,15 @@ def _growth(rows: list[dict[str, Any]]) -> str:
         per = f"{ours['seconds'] / pixels:.2f}" if ours else "-"
         cells.append([case.title, f"{pixels:.2f}", str(case.threads), _ms(ours), per, _mb(ours)])
     head = ["network, layer", "megapixels", "threads", "step, ms", "s per megapixel", "peak MB"]
-    return "## Growth\n\nOne step, without tiles.\n\n" + _table(head, cells) if cells else ""
+    text = "## Growth\n\nOne step, without tiles.\n\n"
+    text += "![Seconds and memory over megapixels](img/benchmarks-growth.svg)\n\n"
+    return text + _table(head, cells) if cells else ""
+
+
+def _startup(rows: list[dict[str, Any]]) -> str:
+    text = "## From the command to the picture\n\nWhole processes, the photograph examples/cat.jpg.\n\n"
+    cells = [[f"`{each['what']}`", str(each["threads"]), f"{each['seconds']:.1f}"] for each in rows]
+    return text + _table(["what", "threads", "s"], cells)
 
 
 def _ms(taken: dict[str, float] | None) -> str:
@@ -143,32 +160,10 @@ def _mb(taken: dict[str, float] | None) -> str:
     return f"{taken['peak'] / 1e6:.0f}" if taken and taken["peak"] else "-"
 
 
-def _times(slow: dict[str, float] | None, fast: dict[str, float] | None) -> str:
-    return f"{slow['seconds'] / fast['seconds']:.1f}x" if slow and fast else "-"
+def ratio(slow: dict[str, Any], fast: dict[str, Any]) -> float:
+    """How many times faster: the median of the rounds, in each of which both took their turn."""
+    return median(a / b for a, b in zip(slow["each"], fast["each"], strict=True))
 
 
-def _plot(rows: list[dict[str, Any]], path: Path) -> None:
-    import matplotlib
-
-    matplotlib.use("svg")
-    # The same bytes for the same figures.
-    matplotlib.rcParams |= {"svg.hashsalt": "reverie", "svg.fonttype": "none"}
-    from matplotlib import pyplot
-
-    rows = [each for each in rows if each["taken"]["plain PyTorch"] and each["taken"]["ours bf16"]]
-    rows = [each for each in rows if each["case"]["threads"] == rows[0]["case"]["threads"]]
-    labels = [Case(**each["case"]).title for each in rows]
-    figure, axes = pyplot.subplots(figsize=(8, 0.55 * len(rows) + 1.4), layout="constrained")
-    for offset, label, color in ((-0.19, "ours fp32", "#8fb8de"), (0.19, "ours bf16", "#27507d")):
-        ratios = [each["taken"]["plain PyTorch"]["seconds"] / each["taken"][label]["seconds"] for each in rows]
-        bars = axes.barh([at + offset for at in range(len(rows))], ratios, 0.36, label=label, color=color)
-        axes.bar_label(bars, fmt="%.1fx", padding=3, fontsize=9)
-    axes.axvline(1, color="#888888", linewidth=1)
-    axes.set_yticks(range(len(rows)), labels)
-    axes.invert_yaxis()
-    axes.set_xlabel("times faster than plain PyTorch, one step at 512x384")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.margins(x=0.12)
-    axes.legend(frameon=False, loc="lower right")
-    path.parent.mkdir(exist_ok=True)
-    figure.savefig(path, metadata={"Date": None})
+def _times(slow: dict[str, Any] | None, fast: dict[str, Any] | None) -> str:
+    return f"{ratio(slow, fast):.2f}x" if slow and fast else "-"

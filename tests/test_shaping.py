@@ -14,7 +14,7 @@ from reverie.blocks import Block, Stretch, blockwise
 from reverie.ops import split
 from reverie.param import Pixels
 from reverie.shaping import Shaping
-from reverie.smoothing import Smoothing
+from reverie.smoothing import Smoothing, quick
 from tests.oracle import twins, twins_shaping
 from tests.oracle.networks import noise
 
@@ -229,3 +229,9 @@ def test_momentum_keeps_the_strength_that_another_norm_gave() -> None:
     made = rule.directed(g, Taken(1, before)).direction
     assert float(made.abs().mean()) == pytest.approx(float(alone.abs().mean()))
     assert not torch.allclose(made, alone)
+
+
+def test_the_quick_lengths_have_small_factors_alone() -> None:
+    powers = sorted(2**a * 3**b * 5**c for a in range(11) for b in range(7) for c in range(5))
+    for length in (1, 7, 8, 11, 241, 523, 1024):
+        assert quick(length) == next(each for each in powers if each >= length)

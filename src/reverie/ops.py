@@ -77,13 +77,15 @@ def local_rms(x: Tensor, reach: int, size: Size | None = None) -> Tensor:
     energy = x.square().mean(1, keepdim=True)
     for axis, side, whole in zip((-2, -1), x.shape[-2:], size or x.shape[-2:], strict=True):
         r = min(reach, (whole - 1) // 2)
-        total = F.pad(energy.cumsum(axis), (0, 0, 1, 0) if axis == -2 else (1, 0))
-        at = torch.arange(side, device=x.device)
-        last, first = (at + r + 1).clamp(max=side), (at - r).clamp(min=0)
-        shape = (-1, 1) if axis == -2 else (-1,)
-        energy = (total.index_select(axis, last) - total.index_select(axis, first)) / (last - first).view(
-            shape
-        )
+        # Sums of all before each row or column, going on for r at either end: a square's is the difference of two.
+        total = energy.cumsum(axis)
+        none, all_ = torch.zeros_like(total.narrow(axis, 0, 1)), total.narrow(axis, side - 1, 1)
+        shape = [r if each == axis % 4 else -1 for each in range(4)]
+        total = torch.cat([none, none.expand(shape), total, all_.expand(shape)], axis)
+        at = torch.arange(side, device=x.device, dtype=x.dtype)
+        count = (at + r + 1).clamp(max=side) - (at - r).clamp(min=0)
+        energy = total.narrow(axis, 2 * r + 1, side) - total.narrow(axis, 0, side)
+        energy /= count.view(-1, 1) if axis == -2 else count
     return energy.clamp_min(0).sqrt()
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from reverie.ops import Border, bordered
@@ -35,11 +34,17 @@ class Smoothing:
 
     def __call__(self, x: Tensor, progress: float) -> Tensor:
         """``x`` [B, C, H, W] blurred; ``progress``, 0..1, is the share of the octave's steps taken with this one."""
-        weights = self.weights or (1.0,) * len(self.widths(progress))
-        total = torch.zeros_like(x)
-        for weight, width in zip(weights, self.widths(progress), strict=True):
-            total += weight / sum(weights) * self._blurred(x, width)
-        return total
+        widths = self.widths(progress)
+        weights = self.weights or (1.0,) * len(widths)
+        reach, (height, width) = max(map(self._radius, widths)), x.shape[-2:]
+        wide = bordered(x, reach, reach, reach, reach, self.border)
+        # All blurs at once, as one product: what wraps around at the ends is cut off.
+        sides = [quick(side) for side in wide.shape[-2:]]
+        rows, columns = (torch.stack([self._response(each, side).to(x) for each in widths]) for side in sides)
+        shares = x.new_tensor(weights) / sum(weights)
+        response = torch.einsum("i,ih,iw->hw", shares, rows, columns[:, : sides[1] // 2 + 1])
+        found: Tensor = torch.fft.irfft2(torch.fft.rfft2(wide, sides) * response, sides)
+        return found[..., reach : reach + height, reach : reach + width]
 
     def widths(self, progress: float) -> tuple[float, ...]:
         """The sigma, in pixels, of every Gaussian that is blended; one number without meaning for a box."""
@@ -58,11 +63,23 @@ class Smoothing:
             return (self.kernel or 3) // 2
         return max(1, math.ceil(4 * width))
 
-    def _blurred(self, x: Tensor, width: float) -> Tensor:
+    def _response(self, width: float, side: int) -> Tensor:
+        """How strongly each frequency of ``side`` pixels passes one way: real, since the blur is symmetric."""
         radius = self._radius(width)
-        at = torch.arange(-radius, radius + 1, device=x.device, dtype=x.dtype)
+        at = torch.arange(-radius, radius + 1, dtype=torch.float64)
         taps = torch.ones_like(at) if self.blur == "box" else torch.exp(-0.5 * (at / width) ** 2)
-        taps /= taps.sum()
-        b, c, h, w = x.shape
-        wide = bordered(x, radius, radius, radius, radius, self.border).flatten(0, 1)[:, None]
-        return F.conv2d(F.conv2d(wide, taps.view(1, 1, -1, 1)), taps.view(1, 1, 1, -1)).view(b, c, h, w)
+        kernel = torch.zeros(side, dtype=torch.float64).index_put((at.long() % side,), taps / taps.sum())
+        response: Tensor = torch.fft.fft(kernel).real
+        return response
+
+
+def quick(length: int) -> int:
+    """The least length from ``length`` on that has no prime factor above 5: such Fourier transforms are fast."""
+    while True:
+        rest = length
+        for prime in (2, 3, 5):
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            return length
+        length += 1

@@ -120,6 +120,39 @@ def test_mistakes_get_one_sentence(arguments: list[str], said: str, capsys: pyte
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("above", [0, 1])
+def test_opacity_is_how_strongly_each_pixel_was_sought(above: int) -> None:
+    recipe = Recipe.of({"objective": "relu2", "steps": 3, "octaves": 2, "above": above, "opacity": 0.3})
+    plan = prepare(tiny_network(), recipe, (48, 60))
+    frames = list(render(plan, noise(1, 3, 48, 60), gradients=True))
+    assert [frame.opacity is not None for frame in frames] == [False] * 5 + [True]
+    felt = sum(frame.gradient.abs().mean(1, keepdim=True) for frame in frames[3:]).double().numpy()  # the last octave's
+    enough = np.sort(felt.ravel())[round(0.7 * felt.size) - 1]
+    twin = torch.from_numpy(np.minimum(felt / enough, 1)).float()
+    opacity = frames[-1].opacity
+    assert opacity is not None and opacity.shape == (1, 1, 48, 60)
+    if not above:
+        torch.testing.assert_close(opacity, twin, atol=1e-5, rtol=0)
+        assert 0.29 < float((opacity == 1).float().mean()) < 0.32
+
+
+def test_what_was_not_sought_is_transparent_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    photo = Image.effect_noise((72, 64), 90).convert("RGB")
+    photo.putalpha(128)
+    photo.save("a.png")
+    quick = ["--steps", "2", "--octaves", "1", "--precision", "fp32"]
+    assert main(["visualize", "owl", "--from", "a.png", "--opacity", "0.25", "-o", "x.png", *quick]) == 0
+    with Image.open("x.png") as made:
+        alpha = np.asarray(made.getchannel("A"))
+        assert alpha.max() == 128 and 0.2 < (alpha == 128).mean() < 0.3  # the source's own on top
+    assert main(["replay", "x.png", "-o", "again.png"]) == 0
+    assert Path("again.png").read_bytes() == Path("x.png").read_bytes()
+    assert main(["visualize", "owl", "-o", "y.png", *quick, "--size", "48x48"]) == 0
+    with Image.open("y.png") as made:
+        assert made.mode == "RGB"
+
+
 def test_json_tells_every_frame_and_every_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                                capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
@@ -217,7 +250,8 @@ OPTIONS = st.fixed_dictionaries({}, optional={
     "crop": st.floats(0.01, 1), "last_crop": st.floats(0.01, 1), "crop_size": st.integers(16, 40),
     "views": st.integers(1, 3), "redirect": st.integers(0, 3), "count": st.integers(1, 2),
     "likeness": st.floats(0, 2), "balance": st.sampled_from(["terms", "raw"]),
-    "step_size": st.floats(1e-4, 1), "blend": st.floats(0, 1), "seed": st.integers(0, 99),
+    "opacity": st.floats(0.01, 1), "step_size": st.floats(1e-4, 1), "blend": st.floats(0, 1),
+    "seed": st.integers(0, 99),
 })
 
 

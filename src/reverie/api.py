@@ -102,12 +102,12 @@ class Job:
         """
         part = self.record.part if part is None else part
         pixels = frame.image[part : part + 1].detach().float().cpu()
-        size = (pixels.shape[-2], pixels.shape[-1])
-        alpha = self.alpha
+        alpha, size = self.alpha, (pixels.shape[-2], pixels.shape[-1])
         if alpha is not None and alpha.shape[-2:] != size:
             alpha = resize(alpha, size).clamp(0, 1)
-        # Nobody writes to the last frame any more; any other one is live.
-        kept = pixels if frame.last else pixels.clone()
+        if (opacity := frame.opacity) is not None:
+            alpha = opacity[part : part + 1].cpu() * (1 if alpha is None else unit(alpha))
+        kept = pixels if frame.last else pixels.clone()  # any other is live
         made = self.record.model_copy(update={"part": part}) if frame.last else None
         return Picture(kept, made, alpha, self.profile, self.record.depth)
 

@@ -92,18 +92,22 @@ def combined(gradients: Tensor, weights: Sequence[float], balance: bool) -> Tens
 
 @dataclass(frozen=True, eq=False)
 class Slope:
-    """Where it goes up: weighted ``score`` [B], unweighted scores ``terms`` [T, B], and the ``gradient``, shaped like
-    what the ascent changes. Slopes of several looks add, and divide by their number."""
+    """Where it goes up: weighted ``score`` [B], unweighted scores ``terms`` [T, B], the ``gradient``, shaped like what
+    the ascent changes, and where it was asked for ``strength`` [B, 1, H, W], the mean of |g| over the channels of each
+    pixel of the image. Slopes of several looks add, and divide by their number."""
 
     score: Tensor
     terms: Tensor
     gradient: Tensor
+    strength: Tensor | None = None
 
     def __add__(self, other: Slope) -> Slope:
-        return Slope(self.score + other.score, self.terms + other.terms, self.gradient + other.gradient)
+        both = None if self.strength is None or other.strength is None else self.strength + other.strength
+        return Slope(self.score + other.score, self.terms + other.terms, self.gradient + other.gradient, both)
 
     def __truediv__(self, count: int) -> Slope:
-        return Slope(self.score / count, self.terms / count, self.gradient / count)
+        strength = None if self.strength is None else self.strength / count
+        return Slope(self.score / count, self.terms / count, self.gradient / count, strength)
 
 
 def slope(
@@ -115,20 +119,24 @@ def slope(
     balance: bool = True,
     look: Look = image_gradient,
     sight: Sight | None = None,
+    strength: bool = False,
 ) -> Slope:
     """Weighted score [B] and the gradient, shaped like ``param.values``, of its image under ``transform``.
 
     Terms that follow the view are fitted to this step's, for which they need the octave's ``sight``.
+    With ``strength`` the slope tells how much each pixel was sought.
     """
     weights = [term.weight for term in objective.terms]
     if isinstance(look, Keeping) and look.keeps:
         scores, kept = look.kept(network, objective, param.image(), transform, generator, balance)
-        return Slope(torch.einsum("t,tb->b", scores.new_tensor(weights), scores), scores, kept)
+        felt = _strength(kept) if strength else None
+        return Slope(torch.einsum("t,tb->b", scores.new_tensor(weights), scores), scores, kept, felt)
     leaf = param.values.detach().requires_grad_(True)
     following = objective.follows and sight is not None
     drawn = generator.get_state() if following else None
     with torch.enable_grad():
-        seen = transform(replace(param, values=leaf).image(), generator)  # type: ignore[type-var]
+        image = replace(param, values=leaf).image()  # type: ignore[type-var]
+        seen = transform(image, generator)
     if drawn is not None and sight is not None:
         objective = objective.following(replace(sight, view=lambda image: transform(image, _again(drawn))))
     if balance or len(weights) == 1:
@@ -140,8 +148,13 @@ def slope(
     # Not as grad_outputs, which makes torch import its symbolic algebra: a second at the first step.
     with torch.enable_grad():
         wish = (seen * whole).sum()
-    (pulled,) = torch.autograd.grad(wish, leaf)
-    return Slope(torch.einsum("t,tb->b", scores.new_tensor(weights), scores), scores, pulled)
+    pulled, *of_image = torch.autograd.grad(wish, (leaf, image) if strength else (leaf,))
+    felt = _strength(of_image[0]) if strength else None
+    return Slope(torch.einsum("t,tb->b", scores.new_tensor(weights), scores), scores, pulled, felt)
+
+
+def _strength(gradient: Tensor) -> Tensor:
+    return gradient.abs().mean(1, keepdim=True).float()
 
 
 def _again(state: Tensor) -> torch.Generator:

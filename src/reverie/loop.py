@@ -12,7 +12,7 @@ from torch import Tensor
 from reverie.ascent import Slope, slope
 from reverie.objective import Sight
 from reverie.octave import handed, start
-from reverie.ops import recolored, resize
+from reverie.ops import EPSILON, recolored, resize
 from reverie.param import Param, Pixels
 from reverie.plan import Octave, Plan
 
@@ -28,7 +28,8 @@ class Frame:
     shows what its score was. The last frame of an octave that is not the last has in ``handed`` what the next
     one is given: enough to go on from there.
     ``terms`` [T, B] are the unweighted scores of the terms of the octave's objective; ``gradient``, where it was asked
-    for, is the raw one, shaped like what the ascent changes.
+    for, is the raw one, shaped like what the ascent changes. ``opacity`` [B, 1, H, W] in 0..1 comes with the last frame
+    where the picture is to be transparent in part.
     """
 
     image: Tensor
@@ -42,6 +43,7 @@ class Frame:
     total: int
     handed: Tensor | None = None
     gradient: Tensor | None = None
+    opacity: Tensor | None = None
 
     @property
     def last(self) -> bool:
@@ -80,7 +82,7 @@ def render(
         begun = start(plan.detail, ground, passed, passed if at else None, spare=not needed)
         if now.mask is not None:
             begun = torch.where(now.mask > 0, begun, base)
-        end, passed = index + now.steps, None
+        end, passed, felt = index + now.steps, None, None
         steps = _octave(plan, now, at, now.param(begun), base)
         if not needed:
             base = ground = begun = source
@@ -94,7 +96,10 @@ def render(
             shown = _shown(plan, dreamt, base, source, done)
             which = (at, len(plan.octaves), step, now.steps, index, plan.total)
             gradient = found.gradient if gradients else None
-            yield Frame(shown, found.score, found.terms, *which, passed, gradient)
+            if found.strength is not None:
+                felt = found.strength if felt is None else felt + found.strength
+            opacity = opaque(felt, plan) if done and felt is not None else None
+            yield Frame(shown, found.score, found.terms, *which, passed, gradient, opacity)
             del found, gradient
             index += 1
         # What the next octave needs of this one is in passed; the rest must not stand beside it.
@@ -115,6 +120,16 @@ def _shown(plan: Plan, dreamt: Tensor, base: Tensor, source: Tensor, done: bool)
     return dreamt.lerp(base, plan.blend) if done and plan.blend else dreamt
 
 
+def opaque(felt: Tensor, plan: Plan) -> Tensor:
+    """How opaque each pixel is, [B, 1, H, W] in 0..1, out of how strongly it was sought over all steps, ``felt``.
+
+    The share ``plan.opacity`` of all pixels is so wholly, the others as far as theirs goes (MACO, Fel et al. 2023).
+    """
+    enough = felt.flatten(1).kthvalue(max(1, round((1 - plan.opacity) * felt[0].numel())), 1).values
+    alpha = (felt / enough.clamp_min(EPSILON).view(-1, 1, 1, 1)).clamp(0, 1)
+    return resize(alpha, plan.size).clamp(0, 1)
+
+
 def _octave(
     plan: Plan, octave: Octave, at: int, param: Param, base: Tensor
 ) -> Iterator[tuple[Param, Slope, int, bool]]:
@@ -130,8 +145,9 @@ def _octave(
     for step in range(octave.steps):
         network = plan.network.redirected() if step < octave.redirect else plan.network
         view = octave.crops[step] if octave.crops else octave.transform
+        how = (plan.balance, plan.look, sight, plan.opacity < 1)
         looks = (
-            slope(network, objective, param, view, generator, plan.balance, plan.look, sight)
+            slope(network, objective, param, view, generator, *how)
             for _ in range(octave.views)
         )
         mean = next(looks)

@@ -73,6 +73,7 @@ class Plan:
     device: torch.device
     precision: Precision
     color: Literal["dream", "source", "locked"] = "dream"
+    opacity: float = 1.0
     look: Look = image_gradient
     notes: tuple[str, ...] = field(default=())
     assets: Assets = NOTHING
@@ -137,6 +138,7 @@ def prepare(
         device=place,
         precision=number_format,
         color=recipe.color,
+        opacity=recipe.opacity,
         notes=tuple(notes),
         assets=assets,
     )
@@ -152,6 +154,7 @@ def revised(plan: Plan, recipe: Recipe) -> Plan:
         balance=recipe.balance == "terms",
         seed=recipe.seed,
         color=recipe.color,
+        opacity=recipe.opacity,
     )
 
 

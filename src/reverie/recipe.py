@@ -250,6 +250,13 @@ class Recipe(_Settings):
         le=100,
         description="How strongly the picture is held to its source, 0 to 100; 1 is as strong as the objective.",
     )
+    opacity: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="Share of the picture that is wholly opaque, above 0, at most 1; the rest fades the less was "
+        "sought there, as transparency in the file (PNG, WebP, TIFF).",
+    )
     count: int = Field(1, ge=1, le=64, description="Pictures made at once, each of its own noise, 1 to 64.")
 
     @classmethod

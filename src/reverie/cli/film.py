@@ -16,7 +16,6 @@ from rich.text import Text
 
 from reverie.cli.dreaming import (
     NOISE,
-    NOTHING_CHOSEN,
     NOTHING_SET,
     Preset,
     Preview,
@@ -26,9 +25,9 @@ from reverie.cli.dreaming import (
 from reverie.cli.options import (
     FILM,
     RUN,
-    RecipeOptions,
     RunOptions,
     StepsOptions,
+    StepsRecipeOptions,
     VideoOptions,
     VideoRecipeOptions,
     ZoomOptions,
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
 
 film = App("film", help="Films: the ascent itself, an endless zoom, or a video dreamt frame by frame.")
 NO_STEPS, NO_ZOOM, NO_VIDEO = StepsOptions(), ZoomOptions(), VideoOptions()
+NO_STEPS_RECIPE = StepsRecipeOptions()
 NO_ZOOM_RECIPE, NO_VIDEO_RECIPE = ZoomRecipeOptions(), VideoRecipeOptions()
 
 Source = Annotated[
@@ -136,7 +136,7 @@ def steps(
     /,
     *,
     settings: Annotated[StepsOptions, Parameter(name="*")] = NO_STEPS,
-    recipe_options: Annotated[RecipeOptions, Parameter(name="*")] = NOTHING_CHOSEN,
+    recipe_options: Annotated[StepsRecipeOptions, Parameter(name="*")] = NO_STEPS_RECIPE,
     run_options: Annotated[RunOptions, Parameter(name="*")] = NOTHING_SET,
     options: Options = NOTHING,
 ) -> int:

@@ -28,7 +28,7 @@ _ABOUT = {
     GRADIENT: "bands fine coarse spread gray pyramid normalize smooth smooth_sigma smooth_weights smooth_kernel "
     "smooth_border color",
     SEEN: "jitter inset pad border rotate zoom resettle grain crop last_crop crop_size views redirect",
-    SPECTRUM: "param decay start likeness count",
+    SPECTRUM: "param decay start likeness opacity count",
 }
 _GROUPS = {field: group for group, fields in _ABOUT.items() for field in fields.split()}
 
@@ -85,9 +85,10 @@ VisualizeOptions = _options("VisualizeOptions", Recipe, None, without=("objectiv
 StepsOptions = _options("StepsOptions", Steps, FILM)
 ZoomOptions = _options("ZoomOptions", Zoom, FILM)
 VideoOptions = _options("VideoOptions", Video, FILM)
-# What a film calls the same is the film's.
-ZoomRecipeOptions = _options("ZoomRecipeOptions", Recipe, None, without=tuple(Zoom.model_fields))
-VideoRecipeOptions = _options("VideoRecipeOptions", Recipe, None, without=tuple(Video.model_fields))
+# What a film calls the same is the film's, and no film is transparent.
+StepsRecipeOptions = _options("StepsRecipeOptions", Recipe, None, without=("opacity",))
+ZoomRecipeOptions = _options("ZoomRecipeOptions", Recipe, None, without=("opacity", *Zoom.model_fields))
+VideoRecipeOptions = _options("VideoRecipeOptions", Recipe, None, without=("opacity", *Video.model_fields))
 
 
 def given(options: Any) -> dict[str, Any]:

@@ -23,6 +23,7 @@ FIXED = {
     "smallest": "the sizes of a dream must stay",
     "above": "the sizes of a dream must stay",
     "smooth_kernel": "between two odd widths lies an even one; smooth_sigma decides the blur anyway",
+    "opacity": "no film is transparent",
     "count": "a film is one picture after the other",
 }
 

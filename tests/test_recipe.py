@@ -73,6 +73,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "views": st.integers(1, 1024),
     "redirect": st.integers(0, 10_000),
     "likeness": st.floats(0, 100),
+    "opacity": st.floats(0.001, 1),
     "count": st.integers(1, 64),
 }
 RECIPES = st.fixed_dictionaries({}, optional=FIELDS)

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,7 +29,7 @@ from reverie.ops import Size
 Array = np.ndarray[Any, np.dtype[np.uint8]]
 _BT709, _LIMITED = 1, 1
 _FILTERS = 4 | 262144 | 524288  # bicubic, rounded accurately, same bits everywhere
-_PALETTE_FRAMES = 48
+_PALETTE_FRAMES, _REMEMBERED = 48, 200
 
 
 class Footage(Protocol):
@@ -118,9 +118,10 @@ def write(
             raise OutputError(
                 f"{path} cannot be encoded ({error}); try another suffix, such as .mkv."
             ) from None
-        if text is not None and kind.container in stamps.STAMPS:
-            temporary.write_bytes(stamps.STAMPS[kind.container](temporary.read_bytes(), text))
         with open(temporary, "rb+") as file:
+            if text is not None and kind.container in stamps.STAMPS:
+                stamps.STAMPS[kind.container](file, text)
+                file.flush()
             os.fsync(file.fileno())
         (os.replace if overwrite else claim)(temporary, os.path.realpath(path))
     return notes
@@ -273,6 +274,14 @@ def _paletted(footage: Footage, frames: Iterator[Any]) -> Iterator[Any]:
         collect[0].push(sample)
     collect[0].push(None)
     palette = collect[2].pull()
+    # FFmpeg's filter remembers every color it met: begun anew now and then, it does not grow with the film.
+    for first in frames:
+        yield from _colored(chain([first], islice(frames, _REMEMBERED - 1)), base, palette)
+
+
+def _colored(frames: Iterator[Any], base: dict[str, Any], palette: Any) -> Iterator[Any]:
+    """RGB frames in the colors of ``palette``."""
+    av = pyav()
     graph = av.filter.Graph()
     source, colors = (
         graph.add_buffer(**base),

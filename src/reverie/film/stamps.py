@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 from reverie import image
 from reverie.errors import InputError
@@ -15,6 +17,7 @@ from reverie.film.ffmpeg import pyav
 from reverie.image import text as image_text
 
 FOLDER_RECORD = "film.json"
+_PIECE = 1 << 20
 
 
 def read_text(path: Path) -> str | None:
@@ -43,29 +46,52 @@ def read_text(path: Path) -> str | None:
     return image_text.found({"comment": found.encode()}, "")
 
 
-def in_gif(data: bytes, text: str) -> bytes:
-    """A GIF with ``text`` as its comment, before the first frame."""
-    words, at = image_text.comment(text), 13 + (3 * 2 ** ((data[10] & 7) + 1) if data[10] & 128 else 0)
+def in_gif(file: BinaryIO, text: str) -> None:
+    """Put ``text`` into a GIF as its comment, before the first frame."""
+    file.seek(10)
+    packed = file.read(1)[0]
+    words = image_text.comment(text)
     blocks = [words[start : start + 255] for start in range(0, len(words), 255)]
     comment = b"!\xfe" + b"".join(bytes([len(each)]) + each for each in blocks) + b"\0"
-    return data[:at] + comment + data[at:]
+    _insert(file, 13 + (3 * 2 ** ((packed & 7) + 1) if packed & 128 else 0), comment)
 
 
-def in_png(data: bytes, text: str) -> bytes:
-    """A PNG or APNG with ``text`` as compressed iTXt, right after its header."""
+def in_png(file: BinaryIO, text: str) -> None:
+    """Put ``text`` into a PNG or APNG as compressed iTXt, right after its header."""
     body = b"reverie\0\1\0\0\0" + zlib.compress(text.encode())
-    chunk = struct.pack(">I", len(body)) + b"iTXt" + body + struct.pack(">I", zlib.crc32(b"iTXt" + body))
-    return data[:33] + chunk + data[33:]
+    _insert(
+        file,
+        33,
+        struct.pack(">I", len(body)) + b"iTXt" + body + struct.pack(">I", zlib.crc32(b"iTXt" + body)),
+    )
 
 
-def in_webp(data: bytes, text: str) -> bytes:
-    """A WebP with ``text`` as XMP; animations always have the extended header that says so."""
+def in_webp(file: BinaryIO, text: str) -> None:
+    """Put ``text`` into a WebP as XMP; animations always have the extended header that says so."""
     xmp = image_text.xmp(text)
-    changed = bytearray(data)
-    changed[20] |= 4
-    changed += b"XMP " + struct.pack("<I", len(xmp)) + xmp + b"\0" * (len(xmp) % 2)
-    changed[4:8] = struct.pack("<I", len(changed) - 8)
-    return bytes(changed)
+    file.seek(20)
+    flags = file.read(1)[0]
+    file.seek(20)
+    file.write(bytes([flags | 4]))
+    file.seek(0, os.SEEK_END)
+    file.write(b"XMP " + struct.pack("<I", len(xmp)) + xmp + b"\0" * (len(xmp) % 2))
+    length = file.tell() - 8
+    file.seek(4)
+    file.write(struct.pack("<I", length))
 
 
-STAMPS: dict[str, Any] = {"gif": in_gif, "apng": in_png, "webp": in_webp}
+def _insert(file: BinaryIO, at: int, data: bytes) -> None:
+    """``data`` in the middle of an open file, moved apart piece by piece: an hour of GIF is larger than the memory."""
+    end = file.seek(0, os.SEEK_END)
+    while end > at:
+        start = max(at, end - _PIECE)
+        file.seek(start)
+        moved = file.read(end - start)
+        file.seek(start + len(data))
+        file.write(moved)
+        end = start
+    file.seek(at)
+    file.write(data)
+
+
+STAMPS: dict[str, Callable[[BinaryIO, str], None]] = {"gif": in_gif, "apng": in_png, "webp": in_webp}

@@ -47,7 +47,7 @@ gallery: $(VENV)/.dev  ## dream the pictures that README and docs show
 atlas: $(VENV)/.dev  ## draw the contact sheets of docs/atlas.md
 	$(BIN)/python examples/atlas.py
 
-bench: $(VENV)/.dev  ## measure this machine, ours and the peers; writes docs/benchmarks.md (half an hour, quiet)
+bench: $(VENV)/.dev  ## measure this machine, ours and the peers; writes docs/benchmarks.md (25 minutes, quiet)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:  ## remove everything that was made here

@@ -49,7 +49,7 @@ def faster(rows: list[dict[str, Any]]) -> Any:
     axes.invert_yaxis()
     axes.set_xlabel("times faster than plain PyTorch, one step at 512x384")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.margins(x=0.22, y=0.01)
+    axes.margins(x=0.3, y=0.01)
     return figure
 
 

@@ -21,9 +21,10 @@ from reverie.ops import resize
 from reverie.optimizer import Optimizer
 from reverie.plan import Plan, prepare
 from reverie.recipe import Recipe
-from reverie.targets import resolve
+from reverie.targets import Assets, resolve
 from tests.oracle import twins_shaping
 from tests.oracle.networks import noise, tiny_network
+from tests.test_visualize import SEEN
 
 QUICK: dict[str, Any] = {"octaves": 2, "steps": 2, "jitter": 4, "pad": 2}
 
@@ -36,39 +37,37 @@ def frames(plan: Plan, source: Tensor | None = None) -> list[Frame]:
     return list(render(plan, noise(1, 3, *plan.size) if source is None else source))
 
 
-SHAPES = st.fixed_dictionaries(
-    {},
-    optional={
-        "octaves": st.integers(1, 3) | st.just("auto"),
-        "octave_scale": st.sampled_from([1.2, 2.0]),
-        "smallest": st.just(16),
-        "above": st.integers(0, 2),
-        "steps": st.integers(1, 2) | st.sampled_from(["2,1", "1,3,1"]),
-        "step_size": st.sampled_from([0.01, 1000.0, "0.1,0.01"]),
-        "schedule": st.sampled_from(["even", "adaptive"]),
-        "max_gain": st.none() | st.floats(-1, 1),
-        "optimizer": st.sampled_from(["ascent", "adam", "sgd momentum=0.9", "rprop", "adadelta", "adam eps=0"]),
-        "momentum": st.sampled_from([0, 0.5]),
-        "detail": st.sampled_from(["reinject", "lost", "carry"]),
-        "blend": st.sampled_from([0, 0.5]),
-        "bands": st.integers(0, 5),
-        "pyramid": st.sampled_from(["undecimated", "decimated"]),
-        "fine": st.floats(0, 4),
-        "coarse": st.floats(0, 4),
-        "spread": st.floats(0, 1),
-        "gray": st.floats(0, 1),
-        "normalize": st.sampled_from(["mean", "std", "standard", "l2", "max", "sign", "none"]),
-        "smooth": st.sampled_from(["none", "box", "gaussian", "growing", "cascade"]),
-        "smooth_sigma": st.sampled_from(["0.05", "0.5", "4"]),
-        "smooth_kernel": st.sampled_from([0, 3, 21]),
-        "smooth_border": st.sampled_from(["reflect", "constant", "replicate", "circular"]),
-        "color": st.sampled_from(["dream", "source", "locked"]),
-        "inset": st.integers(0, 3) | st.just(64),
-        "balance": st.sampled_from(["terms", "raw"]),
-        "objective": st.sampled_from(["relu2", "owl; relu1", "owl - 2*relu1", "conv2:3"]),
-        "focus": st.sampled_from([0, 2]),
-    },
-)
+STEPPED: dict[str, Any] = {
+    "octaves": st.integers(1, 3) | st.just("auto"),
+    "octave_scale": st.sampled_from([1.2, 2.0]),
+    "smallest": st.just(16),
+    "above": st.integers(0, 2),
+    "steps": st.integers(1, 2) | st.sampled_from(["2,1", "1,3,1"]),
+    "step_size": st.sampled_from([0.01, 1000.0, "0.1,0.01"]),
+    "schedule": st.sampled_from(["even", "adaptive"]),
+    "max_gain": st.none() | st.floats(-1, 1),
+    "optimizer": st.sampled_from(["ascent", "adam", "sgd momentum=0.9", "rprop", "adadelta", "adam eps=0"]),
+    "momentum": st.sampled_from([0, 0.5]),
+    "detail": st.sampled_from(["reinject", "lost", "carry"]),
+    "blend": st.sampled_from([0, 0.5]),
+    "bands": st.integers(0, 5),
+    "pyramid": st.sampled_from(["undecimated", "decimated"]),
+    "fine": st.floats(0, 4),
+    "coarse": st.floats(0, 4),
+    "spread": st.floats(0, 1),
+    "gray": st.floats(0, 1),
+    "normalize": st.sampled_from(["mean", "std", "standard", "l2", "max", "sign", "none"]),
+    "smooth": st.sampled_from(["none", "box", "gaussian", "growing", "cascade"]),
+    "smooth_sigma": st.sampled_from(["0.05", "0.5", "4"]),
+    "smooth_kernel": st.sampled_from([0, 3, 21]),
+    "smooth_border": st.sampled_from(["reflect", "constant", "replicate", "circular"]),
+    "color": st.sampled_from(["dream", "source", "locked"]),
+    "inset": st.integers(0, 3) | st.just(64),
+    "balance": st.sampled_from(["terms", "raw"]),
+    "objective": st.sampled_from(["relu2", "owl; relu1", "owl - 2*relu1", "conv2:3"]),
+    "focus": st.sampled_from([0, 2]),
+}
+SHAPES = st.fixed_dictionaries({}, optional=STEPPED)
 SOURCES = st.sampled_from(["noise", "black", "white", "edge"])
 
 
@@ -92,6 +91,47 @@ def test_every_recipe_makes_a_picture(values: dict[str, Any], kind: str, h: int,
         assert float(frame.image.max()) <= 1
     assert shown[-1].last
     assert shown[-1].image.shape == (1, 3, h, w)
+
+
+ANY: dict[str, Any] = {
+    **SEEN,
+    **STEPPED,
+    "guide": st.sampled_from([(), ("g.png",), ("g.png@relu1*0.5|m.png", "g.png@conv2"), ("g.png@conv2|m.png",)]),
+    "match": st.sampled_from(["dot", "cosine"]),
+    "mask": st.sampled_from([None, "m.png"]),
+    "objective": st.sampled_from(["", "relu2|m.png", "owl; relu1 - 0.1*tv", "caricature(relu2, 1)", "relu2:3@0.2,0.9",
+                                  "top(default, 2) - l2", "norm(relu2) + diversity(relu1)",
+                                  "direction(relu2, g.png, 2)"]),
+    "smooth_weights": st.sampled_from([(), "1"]),
+    "step_decay": st.floats(0.1, 4),
+}
+
+
+def test_any_recipe_means_every_field_but_those_that_are_no_technique() -> None:
+    assert ANY.keys() == Recipe.model_fields.keys() - {"network", "size"}
+
+
+@settings(max_examples=80)
+@given(st.fixed_dictionaries({}, optional=ANY), SOURCES, st.integers(4, 40), st.integers(4, 40))
+def test_any_recipe_at_all_is_rendered_or_refused_with_one_sentence(values: dict[str, Any], kind: str, h: int,
+                                                                    w: int) -> None:
+    assets = Assets({"g.png": [noise(1, 3, 20, 24, seed=1)]}, {"m.png": noise(1, 1, 9, 7).clamp(0, 1)})
+    recipe = Recipe.of({"steps": 2}, values)
+    begun = source(kind, h, w).expand(recipe.count, -1, -1, -1)
+    refused, shown = "", list[Frame]()
+    try:
+        shown = list(render(prepare(tiny_network(), recipe, (h, w), assets), begun))
+    except UsageError as error:
+        refused = str(error)
+    if refused:
+        assert refused.endswith(".") and "\n" not in refused
+        return
+    for frame in shown:
+        assert torch.isfinite(frame.image).all() and torch.isfinite(frame.score).all()
+        assert float(frame.image.min()) >= 0 and float(frame.image.max()) <= 1
+    opacity = shown[-1].opacity
+    assert shown[-1].last and shown[-1].image.shape == (recipe.count, 3, h, w)
+    assert opacity is None or bool(((opacity >= 0) & (opacity <= 1)).all())
 
 
 def test_every_octave_has_its_steps_its_strength_and_its_objective() -> None:

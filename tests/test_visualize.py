@@ -238,7 +238,7 @@ def test_redirection_ends_a_dead_start(redirect: int) -> None:
     assert (float((made - noise(1, 3, 16, 16)).abs().max()) > 0.01) == bool(redirect)
 
 
-OPTIONS = st.fixed_dictionaries({}, optional={
+SEEN: dict[str, Any] = {
     "param": st.sampled_from(["pixels", "fourier", "fourier-rgb", "maco"]),
     "optimizer": st.sampled_from(["ascent", "adam", "nadam", "sgd"]),
     "start": st.sampled_from(["auto", "clouds", "faint", "natural", "uniform"]),
@@ -252,7 +252,8 @@ OPTIONS = st.fixed_dictionaries({}, optional={
     "likeness": st.floats(0, 2), "balance": st.sampled_from(["terms", "raw"]),
     "opacity": st.floats(0.01, 1), "step_size": st.floats(1e-4, 1), "blend": st.floats(0, 1),
     "seed": st.integers(0, 99),
-})
+}
+OPTIONS = st.fixed_dictionaries({}, optional=SEEN)
 
 
 @settings(max_examples=60)

@@ -102,7 +102,7 @@ def test_the_format_names_the_default_file(photo):
 
 def test_one_dream_for_each_layer_and_a_sheet(photo, capsys):
     Path("out").mkdir()
-    command = ["dream", "photo.png", "noise", "--each-layer", "stage1, stage3", "-o", "out", *QUICK]
+    command = ["dream", "photo.png", "noise", "--each-layer", "stage1, stage3", "--preset", "owls", "-o", "out", *QUICK]
     assert main(command) == 0
     names = {each.name for each in Path("out").iterdir()}
     assert names == {f"{source}-motif-{what}.png" for source in ("photo", "noise")

@@ -75,7 +75,9 @@ def dream(
         result.check(len(found), depth, wanted.count)
         recipe_of = [(wanted, called(wanted))]
     else:
-        recipe_of = _layered(wanted, each_layer, run)
+        if "objective" in values:
+            raise UsageError("--each-layer says what is dreamt; leave --objective out.")
+        recipe_of = _layered(wanted, each_layer)
         result.check(len(found) * (len(recipe_of) + 1), depth)
     code, written = 0, set[Path]()
     for source in found:
@@ -162,10 +164,8 @@ def called(recipe: recipes.Recipe) -> str:
     return "-".join([*([recipe.objective] if recipe.objective else []), *guides])
 
 
-def _layered(recipe: recipes.Recipe, layers: str, run: dict[str, Any]) -> list[tuple[recipes.Recipe, str]]:
+def _layered(recipe: recipes.Recipe, layers: str) -> list[tuple[recipes.Recipe, str]]:
     """The recipe for each of the layers, and what each is called; a wrong name is refused before any dream."""
-    if recipe.objective:
-        raise UsageError("--each-layer says what is dreamt; leave --objective out.")
     from reverie import atlas, zoo
 
     blank = zoo.load if zoo.entry(recipe.network).bundled else zoo.architecture

@@ -12,6 +12,7 @@ from reverie import api
 from reverie.errors import UnknownName, UsageError
 from reverie.film import camera, guard
 from reverie.film.course import Course
+from reverie.film.dreamt_video import finished
 from reverie.film.settings import Zoom
 from reverie.film.take import Take
 from reverie.film.zoom_loop import count, zoom
@@ -33,7 +34,10 @@ def test_the_dive_has_its_frames_at_their_times(tiny: Network) -> None:
     assert not torch.equal(takes[0].image, takes[-1].image)
 
 
-@pytest.mark.parametrize("settings", [{}, {"loop": True, "spiral": 0.2}, {"at": "0s zoom=1 0.3s zoom=2 owl=1"}])
+@pytest.mark.parametrize("settings", [
+    {}, {"loop": True, "spiral": 0.2}, {"at": "0s zoom=1 0.3s zoom=2 owl=1"},
+    {"through": ("relu1 for 2f", "owl for 3f")},
+])  # fmt: skip
 def test_a_dive_goes_on_with_equal_bytes(tiny: Network, settings: dict[str, Any]) -> None:
     asked = Zoom(fps="12", duration="0.7s", **settings)
     dreams = job(tiny, objective="relu2 + owl")
@@ -106,6 +110,23 @@ def test_objectives_follow_one_another_and_cross_fade(tiny: Network) -> None:
     assert terms(2.0) == {"owl": 1.0}
     assert terms(3.75) == {"owl": 0.25, "relu1": 0.75}
     assert terms(4.5) == {"relu1": 1.0}
+
+
+def test_each_objective_has_its_own_light_and_contrast(tiny: Network) -> None:
+    legs = ("relu1 for 2s", "owl for 2s")
+    asked = Zoom(through=legs, fade=0.5, duration="4s", fps="8", frame_steps=1, zoom=1.05)
+    dreams = job(tiny, steps=12)
+    images = [take.image for take in zoom(dreams, asked)]
+    course = Course(dreams, asked)
+    assert course.starts() == [0, 2]
+    alone = [finished(course.at(start, 0).whole, dreams.source) for start in course.starts()]
+    first, second = (guard.measured(each)[3:] for each in alone)  # without the means, which are alike
+
+    def far(image: torch.Tensor, other: torch.Tensor) -> float:
+        return (guard.measured(image)[3:] - other).norm().item()
+
+    assert far(images[11], first) < 0.5 * far(images[11], second)
+    assert far(images[27], second) < 0.5 * far(images[27], first)
 
 
 def test_keyframes_change_recipe_camera_and_weights(tiny: Network) -> None:

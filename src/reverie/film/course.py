@@ -56,7 +56,9 @@ class Course:
         self._names = {called(target) for target in targets}
         known = {file for _, file in self._recipe.files()}
         if strange := [file for _, file in files(targets) if file not in known]:
-            raise UsageError(f"--through names the file {strange[0]!r}; a file is known from --objective or --guide.")
+            raise UsageError(
+                f"--through names the file {strange[0]!r}; a file is known from --objective or --guide."
+            )
         for each in texts:
             # A misspelt name must not wait for its turn.
             revised(job.plan, self._recipe.model_copy(update={"objective": each}))
@@ -97,23 +99,33 @@ class Course:
     def _objective(self, time: Fraction, values: dict[str, float]) -> str:
         if not self._legs:
             return ";".join(_weighed(part, values) for part in objectives(self._text))
-        objective, following, share = self._leg(time)
+        at, following, share = self.place(time)
+        objective = self._legs[at][0]
         if not share:
             return _weighed(objective, values)
-        return f"{_weighed(objective, values, 1 - share)} {_weighed(following, values, share)}"
+        return f"{_weighed(objective, values, 1 - share)} {_weighed(self._legs[following][0], values, share)}"
 
-    def _leg(self, time: Fraction) -> tuple[str, str, float]:
-        """The objective at ``time``, the one that follows, and how far that has come, 0 to below 1."""
+    def starts(self) -> list[Fraction]:
+        """When each of the objectives that follow one another begins, in seconds; 0 alone where one stays."""
+        found = [Fraction(0)]
+        for _, length in self._legs[:-1]:
+            found.append(found[-1] + length)
+        return found
+
+    def place(self, time: Fraction) -> tuple[int, int, float]:
+        """The number of the objective at ``time``, of the one that follows, and how far that has come, 0 to below 1."""
+        if not self._legs:
+            return 0, 0, 0.0
         time %= sum((length for _, length in self._legs), Fraction(0))
         at = 0
         while time >= self._legs[at][1]:
             time -= self._legs[at][1]
             at += 1
-        objective, length = self._legs[at]
+        length = self._legs[at][1]
         fade = min(self._fade, length)
         left = length - time
         share = float(1 - left / fade) if fade and left < fade else 0.0
-        return objective, self._legs[(at + 1) % len(self._legs)][0], share
+        return at, (at + 1) % len(self._legs), share
 
 
 def _weighed(text: str, values: dict[str, float], share: float = 1.0) -> str:

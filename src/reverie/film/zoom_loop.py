@@ -47,13 +47,20 @@ def zoom(
         moment = course.at(time, number)
         if state is None:
             image = finished(moment.whole, job.source)
-            state = {"image": image, "target": guard.measured(image)}
+            # Every objective has a light and a contrast of its own; held to the first one's all would look like it.
+            others = [finished(course.at(start, 0).whole, job.source) for start in course.starts()[1:]]
+            state = {
+                "image": image,
+                "targets": torch.stack([guard.measured(each) for each in (image, *others)]),
+            }
             if settings.loop:
                 state["first"] = image
         else:
             move = camera.move(course.settings, float((number - 1) / fps), float(time))
             image = finished(moment.further, camera.seen(state["image"], move).clamp(0, 1))
-            image = guard.held(image, state["target"], moment.settings.keep).clamp(0, 1)
+            at, following, share = course.place(time)
+            target = state["targets"][at].lerp(state["targets"][following], share)
+            image = guard.held(image, target, moment.settings.keep).clamp(0, 1)
             if settings.loop:
                 image = _returning(image, state["first"], course, float(time), float(duration))
             state = {**state, "image": image}

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 import reverie
+from reverie import budget
 from reverie.checkpoint import Checkpoint, differences
 from reverie.cli import main
 from reverie.errors import InputError
@@ -88,6 +89,69 @@ def test_going_on_from_each_octave_is_exact(photo, detail, octave):
     assert [frame.index for frame in again] == list(range(5 * octave, 20))
     for ours, theirs in zip(again, frames[5 * octave :], strict=True):
         assert torch.equal(ours.image, theirs.image) and ours.octave == theirs.octave
+
+
+KINDS = {
+    "guide": {"guide": "guide.png"},
+    "batch": {"count": 3},
+    "tiles": {"tile": 32},
+    "shifted": {"tile": 32, "tile_mode": "shifted"},
+    "guide in tiles, a batch": {"guide": "guide.png", "tile": 48, "count": 2},
+    "mask and color": {"mask": "guide.png", "color": "locked", "detail": "carry"},
+}
+
+
+def stopped_and_gone_on_with(frames: int, **values: object) -> torch.Tensor:
+    """The end of a dream that saw so many frames, left its checkpoint, and was gone on with as a new job."""
+    job = reverie.job("photo.png", **values)
+    for seen, _ in enumerate(job.frames(Checkpoint("kept", job.record)), 1):
+        if seen == frames:
+            break
+    again = reverie.job("photo.png", **values)
+    made = list(again.frames(Checkpoint("kept", again.record)))
+    assert made[0].index == frames // 2 * 2
+    Path("kept").unlink()
+    return made[-1].image
+
+
+@pytest.mark.parametrize("values", KINDS.values(), ids=KINDS)
+def test_every_kind_of_dream_goes_on_to_the_same_bytes(photo, values):
+    Image.fromarray(np.random.default_rng(2).integers(0, 256, (40, 50), np.uint8)).save("guide.png")
+    values = {**SMALL, "octaves": 3, "steps": 2, "threads": 1, **values}
+    whole = list(reverie.job("photo.png", **values).frames())[-1].image
+    for frames in (3, 4):
+        assert torch.equal(stopped_and_gone_on_with(frames, **values), whole)
+
+
+def test_a_dream_that_memory_cut_into_tiles_goes_on(photo, monkeypatch):
+    monkeypatch.setattr(budget, "resident", lambda: 0)
+    monkeypatch.setattr(budget, "ROOM", 0)
+    values = {**SMALL, "size": "300x250", "octaves": 2, "steps": 2, "objective": "stage1", "bands": 0, "threads": 1}
+    job = reverie.job("photo.png", **values)
+    values["memory"] = round(0.8 * budget.estimate(job.plan).peak)
+    tiled = reverie.job("photo.png", **values)
+    side = tiled.record.tile
+    assert isinstance(side, int)
+    whole = list(tiled.frames())[-1].image
+    assert torch.equal(stopped_and_gone_on_with(2, **values), whole)
+    # Another day less memory may be free.
+    Checkpoint("kept", tiled.record).keep(next(frame for frame in tiled.frames() if frame.handed is not None))
+    other = reverie.job("photo.png", **values, tile="none")
+    with pytest.raises(InputError, match=f"begun in tiles of {side} px; go on with --tile {side}"):
+        Checkpoint("kept", other.record).found()
+    assert Checkpoint("kept", reverie.job("photo.png", **values, tile=side).record).found()[0] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flags", [["--guide=guide.png"], ["--count=2"], ["--tile=32"], ["--memory=8GiB"]])
+def test_every_kind_of_dream_survives_a_kill(photo, capsys, flags):
+    Image.fromarray(np.random.default_rng(2).integers(0, 256, (40, 50), np.uint8)).save("guide.png")
+    main(["dream", "photo.png", "--threads=1", *FLAGS, *flags, "-o", "whole.png"])
+    made = {path.name.removeprefix("whole"): path.read_bytes() for path in Path().glob("whole*.png")}
+    for point in (3, 9, 12):
+        killed_after(point, *flags, "--resume", "-o", f"cut{point}.png")
+        resumed(capsys, *flags, "-o", f"cut{point}.png")
+        assert {suffix: Path(f"cut{point}{suffix}").read_bytes() for suffix in made} == made
 
 
 def test_python_keeps_and_removes_it(photo, tmp_path):

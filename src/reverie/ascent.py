@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from reverie.blocks import Block, Walk, blocks, blockwise, walked
+from reverie.blocks import Block, Walk, blocks, blockwise, hand_back, walked
 from reverie.network import Network
 from reverie.objective import Objective, Sight
 from reverie.ops import EPSILON, mean_abs
@@ -205,6 +205,7 @@ class Ascent:
         # With momentum the direction takes the place of the one before: each block reads its own part of it alone.
         direction = torch.empty_like(gradient) if before is None and self.momentum else before
 
+        hand_back()  # what the look has left
         progress, waiting = (done + 1) / self.steps, list[tuple[Block, Tensor]]()
         over, measured = self.shaping.blocks(size, BLOCK)
         formed = blockwise(
@@ -226,6 +227,7 @@ class Ascent:
             param.values[..., *block.place].add_(part, alpha=self.step_size).clamp_(0, 1)
             if direction is not None:
                 direction[..., *block.place] = part
+        hand_back()
         return param, Taken(done + 1, direction)
 
     def directed(self, gradient: Tensor, state: Taken | None) -> Taken:

@@ -286,7 +286,7 @@ def estimate(plan: Plan, batch: int = 1) -> Estimate:
     blind, look = _seconds(trial.blind), _seconds(trial.look)
     seconds, computed, seen = 0.0, 0, 0
     for octave in plan.octaves:
-        areas = _areas(plan, octave)
+        areas = pieces(plan, octave)
         own = octave.size[0] * octave.size[1]
         looks = octave.views * sum(look(area) for area in areas)
         seconds += octave.steps * (blind(own) / trial.steps + looks)
@@ -298,7 +298,7 @@ def estimate(plan: Plan, batch: int = 1) -> Estimate:
             _tiled_peak(plan, trial, _bytes(trial.blind), _bytes(trial.look)) if tiled else _peak(plan, trial)
         ),
         side=plan.look.side if isinstance(plan.look, Tiles) else 0,
-        tiles=len(_areas(plan, plan.octaves[-1])),
+        tiles=len(pieces(plan, plan.octaves[-1])),
         margins=1 - seen / computed if computed else 0.0,
         steps=plan.total,
         seconds=seconds,
@@ -312,19 +312,21 @@ def _peak(plan: Plan, trial: _Trial) -> float:
 
 def _tiled_peak(plan: Plan, trial: _Trial, blind: _Cost, look: _Cost) -> float:
     area, octave = plan.size[0] * plan.size[1], plan.octaves[-1]
-    tile = look(max(_areas(plan, octave)))
+    tile = look(max(pieces(plan, octave)))
     if isinstance(plan.look, Tiles) and plan.look.keeps and isinstance(octave.rule, Ascent):
-        # The picture, its direction, the gradients of all terms, and of its step a block.
-        terms = len(octave.objective.terms)
-        block = max(each.area for each in octave.rule.shaping.blocks(plan.size, BLOCK)[0])
-        step = blind(block) + 18 * area
-        held = max(18 * area + 6 * terms * area + tile, step + 6 * area)
-        return resident() + SLACK * held * trial.batch + ROOM
+        # The picture (12 bytes a pixel), the direction of the last step (6), the gradient of every term (6); beside
+        # them first a tile, then a block that is shaped.
+        rule, own = octave.rule, trial.batch * area
+        direction = 6 if rule.momentum else 0
+        looking = (12 + (direction if octave.steps > 1 else 0) + 6 * len(octave.objective.terms)) * own + tile
+        block = max(each.area for each in rule.shaping.blocks(plan.size, BLOCK)[0])
+        stepping = (12 + direction + 6) * own + blind(block)
+        return resident() + SLACK * max(looking, stepping) + ROOM
     return resident() + SLACK * (blind(area) + tile) + KEPT * trial.batch * area + ROOM
 
 
-def _areas(plan: Plan, octave: Octave) -> list[int]:
-    """Pixels of each piece that the network sees in a step."""
+def pieces(plan: Plan, octave: Octave) -> list[int]:
+    """Pixels of each piece that the network sees in a step, margins included."""
     height, width = size = _seen(octave)
     if not isinstance(plan.look, Tiles):
         return [height * width]

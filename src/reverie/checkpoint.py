@@ -61,7 +61,11 @@ class Checkpoint:
                 octave, detail = int(told["octave"]), file.get_tensor("detail")
         except (OSError, SafetensorError, KeyError, ValueError, ValidationError) as error:
             raise InputError(f"{self.path} is no checkpoint, or damaged; remove it to begin anew.") from error
-        if other := differences(self.record, record):
+        other = differences(self.record, record)
+        if other == ["tile"]:  # which the free memory of that day may have decided
+            how = "whole" if record.tile == "none" else f"in tiles of {record.tile} px"
+            raise InputError(f"{self.path} was begun {how}; go on with --tile {record.tile}.")
+        if other:
             what = ", ".join(other[:4]) + (" ..." if len(other) > 4 else "")
             raise InputError(
                 f"{self.path} is of another dream (not the same: {what}); repeat what it was begun with, or remove it."

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from reverie.ascent import image_gradient
+from reverie.blocks import hand_back
 from reverie.errors import UsageError
 from reverie.network import Activations, Network
 from reverie.objective import Objective, Term
@@ -21,6 +22,8 @@ from reverie.tile.view import View
 from reverie.transform import Transform
 
 __all__ = ["Layout", "Tiles", "View", "moves"]
+
+MANY = 8  # tiles after which freed memory is handed back, where it is scarce: each time costs a tenth of a tile
 
 Adding = Literal["mean", "sum"]
 
@@ -111,7 +114,9 @@ class Tiles:
                 if not adds:
                     scores[at], seeds[at] = _seed(term, seen, layout)
             del seen
-        for tile in layout.tiles:
+        for number, tile in enumerate(layout.tiles):
+            if self.keeps and number % MANY == 0:
+                hand_back()
             leaf = view.crop(tile.place).requires_grad_(True)
             with torch.enable_grad():
                 seen = network.capture(leaf, layout.grids)
@@ -154,7 +159,9 @@ class Tiles:
             name: view.image.new_empty(batch, layout.grids[name].channels, *layout.grids[name].count)
             for name in placed
         }
-        for tile in layout.tiles:
+        for number, tile in enumerate(layout.tiles):
+            if self.keeps and number % MANY == 0:
+                hand_back()
             with torch.no_grad():
                 seen = network.capture(view.crop(tile.place), placed)
             for name in placed:

@@ -14,12 +14,14 @@ PICTURES: dict[str, tuple[str | None, dict[str, object]]] = {
     "landscape-default": ("landscape", {}),
     "portrait-default": ("portrait", {"size": "800"}),
     "noise-default": (None, {"size": "1024x576"}),
-    "landscape-eyes": ("landscape", {"preset": "eyes"}),
-    "landscape-dragons": ("landscape", {"preset": "dragons"}),
+    "landscape-garden": ("landscape", {"preset": "garden"}),
+    "landscape-reef": ("landscape", {"preset": "reef"}),
     "sky-owls": ("sky", {"preset": "owls"}),
-    "sky-reef": ("sky", {"preset": "reef"}),
-    "landscape-glass": ("landscape", {"preset": "glass"}),
-    "sky-peacock": ("sky", {"preset": "peacock"}),
+    "sky-frost": ("sky", {"preset": "frost"}),
+    "cat-eyes": ("cat", {"preset": "eyes", "size": "900"}),
+    "cat-peacock": ("cat", {"preset": "peacock", "size": "900"}),
+    "cat-marble": ("cat", {"preset": "marble", "size": "900"}),
+    "cat-snake": ("cat", {"objective": "snake", "size": "900"}),
 }
 
 

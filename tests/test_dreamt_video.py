@@ -175,7 +175,7 @@ def test_what_is_uncovered_catches_up(tiny: Network) -> None:
 
 
 def test_strides_are_longer_only_where_little_was_carried(tiny: Network, moving: Moving) -> None:
-    plan = small(tiny, moving.frames, octaves=3).plan
+    plan = small(tiny, moving.frames, octaves=3, steps=1).plan
     ripe = torch.full((1, 1, 96, 128), 0.9)
     same, after = caught_up(plan, ripe, 0.9)
     assert same is plan and after.min() > 0.999
@@ -189,6 +189,9 @@ def test_strides_are_longer_only_where_little_was_carried(tiny: Network, moving:
         ratio = (quick.abs().mean(1) / slow.abs().mean(1))[..., : width // 2 - 8].median()
         assert ratio == pytest.approx(8 ** (1 - 0.25 * at), rel=0.02)
     assert after[..., :56].max() == pytest.approx(0.8) and after[..., 72:].min() > 0.999
+    # Eight strides a frame are enough: four steps are twice as long where one step is eight times.
+    _, after = caught_up(small(tiny, moving.frames, octaves=3, steps=4).plan, ripe, 0.9)
+    assert after[..., :56].max() == pytest.approx(0.2)
     assert caught_up(plan, ripe, 0.0)[0] is plan and caught_up(plan, torch.ones_like(ripe), 1.0)[0] is plan
 
 

@@ -114,7 +114,6 @@ BAD = {
     "mean(stage3:4)": "written like mean",
     "mean(class:owl)": "written like mean",
     "neuron(stage3)": "written like neuron",
-    "logit(owl|rose)": "written like logit",
     "logit(stage3:4)": "written like logit",
     "direction(stage3)": "written like direction",
     "direction(stage3, 2, a.jpg)": "written like direction",

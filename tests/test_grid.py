@@ -13,9 +13,9 @@ STRIDES = (2, 4, 8, 16)
 
 
 def spectrum(objective: str) -> np.ndarray:
-    """Mean energy [SIDE, SIDE] of the added detail over the channels and three seeds, zero frequency first."""
+    """Mean energy [SIDE, SIDE] of the added detail over the channels and six seeds, zero frequency first."""
     energy = np.zeros((SIDE, SIDE))
-    for seed in range(3):
+    for seed in range(6):
         options = {"size": f"{SIDE}x{SIDE}", "octaves": 1, "steps": 12, "seed": seed, "precision": "fp32"}
         job = api.job(None, objective=objective, **options)
         *_, last = job.frames()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -50,11 +51,11 @@ def test_a_channel_scores_its_mean() -> None:
 
 def test_a_logit_is_its_channel_under_the_name_of_its_class() -> None:
     close(logit("head", 5).score(SEEN), channel("head", 5).score(SEEN))
-    assert [term.name for term in logit("head", 5, "owl").terms + logit("head", 5).terms] == [
+    assert [term.name for term in logit("head", 5, label="owl").terms + logit("head", 5).terms] == [
         "owl",
         "class:5",
     ]
-    assert log_probability("head", [5], "owl").terms[0].name == "owl"
+    assert log_probability("head", 5, label="owl").terms[0].name == "owl"
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.0])
@@ -63,7 +64,7 @@ def test_a_log_probability_is_a_contest_at_every_place(temperature: float, class
     for name in ("conv", "head"):
         p = np.exp(SEEN[name].numpy() / temperature)
         expected = np.log(p[:, classes].sum(1) / p.sum(1)).reshape(2, -1).mean(1)
-        wanted = log_probability(name, classes, "", temperature)
+        wanted = log_probability(name, *classes, temperature=temperature)
         np.testing.assert_allclose(wanted.score(SEEN).numpy(), expected)
 
 
@@ -71,17 +72,26 @@ def test_a_log_probability_stops_pushing_where_its_class_shows() -> None:
     a = torch.zeros(1, 4, 1, 2)
     a[0, 1, 0, 0] = 20
     a.requires_grad_(True)
-    log_probability("conv", [1]).score({"conv": a}).backward()
+    log_probability("conv", 1).score({"conv": a}).backward()
     assert a.grad is not None
     assert 0 <= float(a.grad[0, 1, 0, 0]) < 0.001
     assert float(a.grad[0, 1, 0, 1]) > 0.1
 
 
-def test_of_several_classes_each_place_takes_the_one_it_is_nearest_to() -> None:
+@pytest.mark.parametrize("temperature", [1.0, 2.0])
+def test_several_logits_are_their_soft_maximum_at_every_place(temperature: float) -> None:
+    for name in ("conv", "head"):
+        e = np.exp(SEEN[name].numpy()[:, [0, 3]] / temperature).sum(1)
+        expected = (temperature * np.log(e)).reshape(2, -1).mean(1)
+        np.testing.assert_allclose(logit(name, 0, 3, temperature=temperature).score(SEEN).numpy(), expected)
+
+
+@pytest.mark.parametrize("form", [logit, log_probability])
+def test_of_several_classes_each_place_takes_the_one_it_is_nearest_to(form: Callable[..., Objective]) -> None:
     a = torch.zeros(1, 4, 1, 2)
     a[0, 1, 0, 0] = a[0, 2, 0, 1] = 4
     a.requires_grad_(True)
-    log_probability("conv", [1, 2]).score({"conv": a}).backward()
+    form("conv", 1, 2).score({"conv": a}).backward()
     assert a.grad is not None
     left, right = a.grad[0, 1:3, 0, 0], a.grad[0, 1:3, 0, 1]
     assert left[0] > 3 * left[1] > 0

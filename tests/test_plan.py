@@ -12,7 +12,7 @@ from reverie import zoo
 from reverie.ascent import Ascent
 from reverie.errors import UnknownName, UsageError
 from reverie.network import Network
-from reverie.objective import log_probability
+from reverie.objective import logit
 from reverie.plan import prepare, resolve_device
 from reverie.preset import preset, presets
 from reverie.recipe import Recipe
@@ -53,17 +53,10 @@ def test_a_class_is_its_logit(tiny: Network) -> None:
     torch.testing.assert_close(resolve(tiny, "2*rose").score(seen), 2 * seen["logits"][:, 1].mean((1, 2)))
 
 
-def test_a_class_of_a_map_is_asked_for_at_every_place() -> None:
-    network = replace(tiny_network(), by_place=True)
-    seen = network.capture(IMAGE, ["logits"])
-    expected = log_probability("logits", [1]).score(seen)
-    torch.testing.assert_close(resolve(network, "class:rose").score(seen), expected)
-
-
 def test_any_of_several_classes_is_one_term(tiny: Network) -> None:
     assert meant(tiny, "2*owl|class:1|'lizard eye'") == [(2, "owl|rose|reptile_eye, lizard eye", {"logits"})]
     seen = tiny.capture(IMAGE, ["logits"])
-    expected = log_probability("logits", [0, 1]).score(seen)
+    expected = logit("logits", 0, 1).score(seen)
     torch.testing.assert_close(resolve(tiny, "owl|rose").score(seen), expected)
     with pytest.raises(UnknownName, match="no class 'rosse'; did you mean 'rose'"):
         resolve(tiny, "owl|rosse")

@@ -56,14 +56,15 @@ def test_each_form_scores_what_it_says(tiny: Network, text: str, expected) -> No
 
 
 def test_a_class_as_logit_or_as_probability_at_every_place() -> None:
-    for by_place in (False, True):
-        network = replace(tiny_network(), by_place=by_place)
-        seen = network.capture(IMAGE, ["logits"])
-        torch.testing.assert_close(score(network, "logit(owl)"), logit("logits", 0).score(seen))
-        torch.testing.assert_close(score(network, "logprob(owl)"), log_probability("logits", [0]).score(seen))
-        torch.testing.assert_close(
-            score(network, "logprob(class:owl|rose)"), log_probability("logits", [0, 1]).score(seen)
-        )
+    network = tiny_network()
+    seen = network.capture(IMAGE, ["logits"])
+    for text, expected in {
+        "logit(owl)": logit("logits", 0),
+        "logit(owl|rose)": logit("logits", 0, 1),
+        "logprob(owl)": log_probability("logits", 0),
+        "logprob(class:owl|rose)": log_probability("logits", 0, 1),
+    }.items():
+        torch.testing.assert_close(score(network, text), expected.score(seen))
 
 
 def test_a_layer_called_like_a_penalty_wins() -> None:

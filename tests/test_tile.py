@@ -171,7 +171,7 @@ AWKWARD = {
     "variation": term(lambda seen: -seen["image"].diff(dim=-1).abs().mean((1, 2, 3)), "image"),
     "brightness": term(lambda seen: seen["image"].square().mean((1, 2, 3)), "image"),
     "mixed": term(lambda seen: seen["relu2"].flatten(1).norm(dim=1)) + layer("relu1") + channel("logits", 2),
-    "classes by place": log_probability("logits", [0, 2]),
+    "classes by place": logit("logits", 0, 2) + log_probability("logits", 0, 2),
 }
 
 

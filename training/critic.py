@@ -10,9 +10,9 @@ import time
 
 from torch import Tensor, nn
 
-from training.train import CACHE, LABELS, Settings, evaluate, train
+from training.train import CACHE, LABELS, Settings, StandardizedConv, evaluate, train
 
-SETTINGS = Settings(seed=1, scenes=1, renders=160, held_out=20, phases=((2400, 80, 0.0),), keep_every=200)
+SETTINGS = Settings(seed=1, scenes=1, renders=160, held_out=20, phases=((1100, 64, 0.0),), keep_every=200)
 
 
 class Block(nn.Module):
@@ -21,14 +21,14 @@ class Block(nn.Module):
     def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Conv2d(inputs, width, 3, stride, 1, bias=False),
+            StandardizedConv(inputs, width, 3, stride, 1, bias=False),
             nn.BatchNorm2d(width),
             nn.ReLU(),
-            nn.Conv2d(width, width, 3, 1, 1, bias=False),
+            StandardizedConv(width, width, 3, 1, 1, bias=False),
             nn.BatchNorm2d(width),
         )
         self.short = (
-            nn.Sequential(nn.AvgPool2d(stride), nn.Conv2d(inputs, width, 1, bias=False), nn.BatchNorm2d(width))
+            nn.Sequential(nn.AvgPool2d(stride), StandardizedConv(inputs, width, 1, bias=False), nn.BatchNorm2d(width))
             if stride > 1
             else nn.Identity()
         )
@@ -43,7 +43,7 @@ class Critic(nn.Sequential):
 
     def __init__(self, classes: int) -> None:
         super().__init__(
-            nn.Conv2d(3, 32, 5, 2, 2, bias=False),
+            StandardizedConv(3, 32, 5, 2, 2, bias=False),
             nn.BatchNorm2d(32),
             nn.ReLU(),
             Block(32, 64, 2),

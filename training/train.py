@@ -41,7 +41,7 @@ class Settings:
     held_out: int = 70  # a class
     rendered: int = 128  # pixels
     batch: int = 64
-    phases: tuple[tuple[int, int, float], ...] = ((800, 64, 0.0), (2600, 64, 1.0), (3000, 80, 1.0), (1500, 80, 2.5))
+    phases: tuple[tuple[int, int, float], ...] = ((800, 64, 0.0), (2400, 64, 1.0), (2000, 80, 1.5), (3400, 80, 2.5))
     rate: float = 5e-3  # of the convolutions, by Muon
     flat_rate: float = 2e-3  # of gains, biases and the head, by AdamW
     decay: float = 0.05

@@ -338,7 +338,6 @@ class _Reader:
                 made.function not in ("top", "bottom") or (numbers[0] >= 1 and numbers[0] == int(numbers[0]))
             )
             and (self.class_like(made) if of_class else made.kind != "class" and not made.others)
-            and (made.function != "logit" or not made.others)
         )
         if not fits:
             raise self.wrong(f"{made.function}(...) is written like {FUNCTIONS[made.function]}")

@@ -107,8 +107,8 @@ def render(
 
 
 def _within(made: Tensor, source: Tensor) -> Tensor:
-    """``made`` out of ``source`` in 0..1, which may be it."""
-    return made.clamp(0, 1) if made is source else made.clamp_(0, 1)
+    """``made`` out of ``source`` in 0..1, which may be it; laid out alike wherever it comes from, as sums follow that."""
+    return made.clamp(0, 1).contiguous() if made is source else made.clamp_(0, 1)
 
 
 def _shown(plan: Plan, dreamt: Tensor, base: Tensor, source: Tensor, done: bool) -> Tensor:

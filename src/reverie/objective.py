@@ -7,7 +7,7 @@ this step's view) it is told before: by :meth:`Objective.measured` and :meth:`Ob
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import torch
@@ -372,23 +372,28 @@ def neuron(name: str, index: int, place: tuple[float, float] = (0.5, 0.5)) -> Ob
     return Objective((replace(at(y, x), follow=follow),))
 
 
-def logit(name: str, index: int, label: str = "") -> Objective:
-    """One class score, before any softmax; averaged over places where the network gives a map."""
-    (term,) = channel(name, index).terms
-    return Objective((replace(term, name=label or f"class:{index}"),))
+def logit(name: str, *indices: int, label: str = "", temperature: float = 2.0) -> Objective:
+    """A class score, before any softmax; averaged over places where the network gives a map.
+
+    Of several classes each place takes the one it is nearest to: their soft maximum, which is sharper the lower
+    ``temperature`` is.
+    """
+
+    def places(activations: Activations) -> Tensor:
+        scores = activations[name][:, list(indices)]
+        return scores[:, 0] if len(indices) == 1 else temperature * (scores / temperature).logsumexp(1)
+
+    return Objective((over_places(label or f"class:{'|'.join(map(str, indices))}", places, [name]),))
 
 
-def log_probability(
-    name: str, indices: Sequence[int], label: str = "", temperature: float = 2.0
-) -> Objective:
+def log_probability(name: str, *indices: int, label: str = "", temperature: float = 2.0) -> Objective:
     """Log-probability of any of some classes at every place, averaged: each place asked by itself.
 
     Where a class already shows, the push fades and other places get their turn, so it comes to
-    cover the picture, which a plain logit does not; of several classes each place takes the one
-    it is nearest to. ``temperature`` above 1 softens the contest.
+    cover the picture, which a plain logit does not. ``temperature`` above 1 softens the contest.
     """
 
     def places(activations: Activations) -> Tensor:
         return (activations[name] / temperature).log_softmax(1)[:, list(indices)].logsumexp(1)
 
-    return Objective((over_places(label or f"class:{indices}", places, [name]),))
+    return Objective((over_places(label or f"class:{'|'.join(map(str, indices))}", places, [name]),))

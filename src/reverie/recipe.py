@@ -72,7 +72,7 @@ class Recipe(_Settings):
         16, description="Steps of ascent per octave, 1 to 10000, or one number an octave, coarse first: 20,10,5."
     )
     step_size: Annotated[float | tuple[float, ...], BeforeValidator(written.step_size)] = Field(
-        0.01,
+        0.006,
         description="Mean change per step in image range, above 0, at most 1000 (change of what --normalize makes 1); "
         "or one number an octave, coarse first, which step decay leaves alone.",
     )
@@ -124,7 +124,7 @@ class Recipe(_Settings):
         0.25, ge=0, le=4, description="Strength of the finest band against the others, 0 to 4."
     )
     coarse: float = Field(
-        0.3,
+        0.1,
         ge=0,
         le=4,
         description="Strength of what lies below all bands, in every octave but the first, 0 to 4; low keeps the "

@@ -220,11 +220,8 @@ class _Resolver:
     def of_class(self, *indices: int) -> Objective:
         network = self.network
         label = "|".join(network.labels[index] for index in indices)
-        likely = self.target.function == "logprob" or network.by_place or len(indices) > 1
-        if likely and self.target.function != "logit":
-            found = objectives.log_probability(network.logits, indices, label)
-        else:
-            found = objectives.logit(network.logits, indices[0], label)
+        form = objectives.log_probability if self.target.function == "logprob" else objectives.logit
+        found = form(network.logits, *indices, label=label)
         return _honest(network.require_layer(network.logits), found)
 
     def call(self) -> Objective:

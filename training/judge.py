@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean
 
@@ -78,21 +80,32 @@ def coarse(picture: Tensor) -> np.ndarray:
     return F.adaptive_avg_pool2d(picture, grid).flatten().numpy()
 
 
-def verdicts(judge: nn.Module) -> list[Verdict]:
-    """Every motif dreamt into every photograph with the default recipe."""
+def verdict(judge: nn.Module, motif: str, photo: str) -> Verdict:
+    """``motif`` dreamt into ``photo`` with the preset for a single thing."""
+    work = api.job(EXAMPLES / f"{photo}.jpg", preset="vivid", objective=f"class:{motif}", size=SIZE)
+    *_, last = work.frames()
+    source = resize(work.source, work.plan.size).clamp(0, 1)
+    corners, label = changed(source, last.image), list(MOTIFS).index(motif)
+    crops = cut(last.image, corners)
+    before = place(judge, cut(source, corners), label)
+    kept = float(np.corrcoef(coarse(source), coarse(last.image))[0, 1])
+    return Verdict(motif, photo, place(judge, crops, label), before, kept, crops)
+
+
+def _of_motif(motif: str) -> list[Verdict]:
+    torch.set_num_threads(1)
+    judge = critic()
+    return [verdict(judge, motif, photo) for photo in PHOTOS]
+
+
+def verdicts() -> list[Verdict]:
+    """Every motif dreamt into every photograph, a motif a process."""
+    critic()  # trained once, before the processes ask for it
     found = []
-    for label, motif in enumerate(MOTIFS):
-        for photo in PHOTOS:
-            work = api.job(EXAMPLES / f"{photo}.jpg", objective=f"class:{motif}", size=SIZE)
-            *_, last = work.frames()
-            source = resize(work.source, work.plan.size).clamp(0, 1)
-            corners = changed(source, last.image)
-            crops = cut(last.image, corners)
-            before = place(judge, cut(source, corners), label)
-            kept = float(np.corrcoef(coarse(source), coarse(last.image))[0, 1])
-            found.append(Verdict(motif, photo, place(judge, crops, label), before, kept, crops))
-        ranks = [each.rank for each in found[-len(PHOTOS) :]]
-        print(f"{motif:15s} {ranks}", flush=True)
+    with get_context("spawn").Pool(os.cpu_count()) as pool:
+        for motif, each in zip(MOTIFS, pool.imap(_of_motif, MOTIFS), strict=True):
+            found += each
+            print(f"{motif:15s} {[one.rank for one in each]}", flush=True)
     return found
 
 
@@ -143,7 +156,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--squeezenet", type=Path)
     options = parser.parse_args()
-    result = verdicts(critic())
+    result = verdicts()
     print(json.dumps(summary(result)))
     blind(result, CACHE)
     print(f"blind look: {CACHE / 'blind.png'}")

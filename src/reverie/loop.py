@@ -70,7 +70,8 @@ def render(
     With ``gradients`` the frames carry them. Closing the iterator cancels.
     DeepDream: Mordvintsev, Olah & Tyka 2015.
     """
-    source = source.to(plan.device, torch.float32 if source.is_floating_point() else source.dtype)
+    short = source.is_floating_point() and source.dtype.itemsize < 4
+    source = source.to(plan.device, torch.float32 if short else source.dtype)
     passed = None if passed is None else passed.to(plan.device)
     index = sum(each.steps for each in plan.octaves[:octave])
     for at, now in enumerate(plan.octaves[octave:], octave):

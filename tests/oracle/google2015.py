@@ -1,4 +1,4 @@
-"""The deep dream of 2015 written again from its description: Caffe's conventions, pixels 0..255, numpy.
+"""The deep dream of 2015 written again from its description: Caffe's conventions, pixels 0..255, numpy, in float64.
 
 Its network is whatever turns a prepared picture into the layer dreamt. Two things are Reverie's on purpose:
 octaves are shrunk from the source itself, and by the antialiased bicubic filter of the twins.
@@ -7,7 +7,6 @@ octaves are shrunk from the source itself, and by the antialiased bicubic filter
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -19,25 +18,13 @@ MEAN = np.array([123.0, 117.0, 104.0])[:, None, None]  # RGB
 STEP, STEPS, OCTAVES, SCALE = 1.5, 10, 4, 1.4
 
 
-@dataclass(frozen=True)
-class State:
-    """Before one step: the picture [3, h, w] in 0..255, the octave's source at that size, and the step's number."""
-
-    octave: int
-    step: int
-    image: Array
-    base: Array
-    gradient: Array
-    after: Array
-
-
 def gradient(layer: Callable[[Tensor], Tensor], image: Array) -> tuple[float, Array]:
     """Half the sum of squares of the layer, and its gradient: the activation itself is sent back."""
-    data = torch.tensor((image - MEAN)[None], dtype=torch.float32, requires_grad=True)
+    data = torch.tensor((image - MEAN)[None], dtype=torch.float64, requires_grad=True)
     end = layer(data)
     end.backward(end.detach())  # type: ignore[no-untyped-call]
     assert data.grad is not None
-    return float(0.5 * end.detach().double().square().sum()), data.grad[0].double().numpy()
+    return float(0.5 * end.detach().square().sum()), data.grad[0].numpy()
 
 
 def climbed(image: Array, g: Array) -> Array:
@@ -45,19 +32,21 @@ def climbed(image: Array, g: Array) -> Array:
     return np.clip(image + STEP / np.abs(g).mean() * g, 0, 255)
 
 
-def states(layer: Callable[[Tensor], Tensor], source: Array) -> Iterator[State]:
-    """All 40 steps over ``source`` [3, H, W] in 0..255, without jitter."""
+def opened(source: Array, octave: int, detail: Array) -> tuple[Array, Array]:
+    """``source`` [3, H, W] at the size of an octave, and the picture that begins there with the ``detail`` so far."""
+    shrink = SCALE ** (OCTAVES - 1 - octave)
+    size = (round(source.shape[1] / shrink), round(source.shape[2] / shrink))
+    base = np.clip(resize(source, size), 0, 255)
+    return base, np.clip(base + resize(detail, size), 0, 255)
+
+
+def dreamt(layer: Callable[[Tensor], Tensor], source: Array) -> Iterator[Array]:
+    """The picture after each of the 40 steps over ``source`` [3, H, W] in 0..255, without jitter."""
     detail = np.zeros_like(source)
-    h, w = source.shape[1:]
     for octave in range(OCTAVES):
-        shrink = SCALE ** (OCTAVES - 1 - octave)
-        base = np.clip(resize(source, (round(h / shrink), round(w / shrink))), 0, 255)
-        if octave:
-            detail = resize(detail, (base.shape[1], base.shape[2]))
-        image = np.clip(base + (detail if octave else 0), 0, 255)
-        for step in range(STEPS):
+        base, image = opened(source, octave, detail)
+        for _ in range(STEPS):
             _, g = gradient(layer, image)
-            after = climbed(image, g)
-            yield State(octave, step, image, base, g, after)
-            image = after
+            image = climbed(image, g)
+            yield image
         detail = image - base

@@ -64,7 +64,8 @@ def render(
 
     ``source`` may have any size of that shape, and hold integers as a file does (uint8 or uint16 over their whole
     range): every octave is made from it directly, so that a preview and its final picture see the very same coarse
-    octaves, and the whole source as floats is never kept. ``detail`` [B, 3, h, w], any range and size, is
+    octaves, and the whole source as floats is never kept. One in float64 is dreamt in float64, which serves to measure:
+    rounding to float32 alone makes another dream. ``detail`` [B, 3, h, w], any range and size, is
     added to the source in every octave: the dream of an earlier frame of a film. To go on with a dream that was
     cut off, begin at the ``octave`` after its last finished one, with what its last frame ``handed`` on as ``passed``.
     With ``gradients`` the frames carry them. Closing the iterator cancels.
@@ -108,7 +109,7 @@ def render(
 
 
 def _within(made: Tensor, source: Tensor) -> Tensor:
-    """``made`` out of ``source`` in 0..1, which may be it; laid out alike wherever it comes from, as sums follow that."""
+    """``made`` out of ``source`` in 0..1, which may be it; always laid out alike, as sums follow that."""
     return made.clamp(0, 1).contiguous() if made is source else made.clamp_(0, 1)
 
 

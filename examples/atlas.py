@@ -1,9 +1,11 @@
-"""Draw the contact sheets that docs/atlas.md shows, of the built-in network: ``make atlas``, some minutes."""
+"""Draw the contact sheets that docs shows, of the built-in network: ``make atlas``, a quarter of an hour."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import reverie
+from reverie import atlas, image
 from reverie.cli import main
 
 HERE = Path(__file__).parent
@@ -16,6 +18,7 @@ SHEETS: dict[str, list[str]] = {
     "atlas-owl": ["find", "owl", "--top", "12"],
     "atlas-heat": ["inspect", str(HERE / "cat.jpg"), "--size", "320"],
 }
+MEANT = ("rose", "snake", "daisy", "peacock", "castle", "nautilus", "owl", "sunflower")
 
 
 def draw() -> None:
@@ -26,6 +29,9 @@ def draw() -> None:
         code = main([*command, out, str(TARGET / f"{name}.webp"), "--overwrite"])
         if code:
             raise SystemExit(code)
+    cells = [(name, reverie.visualize(name).pixels) for name in MEANT]
+    image.save(TARGET / "visualize-motif.webp", atlas.sheet(cells, 4), overwrite=True)
+    print("wrote visualize-motif.webp")
 
 
 if __name__ == "__main__":

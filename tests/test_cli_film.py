@@ -20,7 +20,7 @@ from reverie.cli import main
 from reverie.film.clip import Clip
 from reverie.film.settings import Steps, Video, Zoom
 from tests.oracle import clips
-from tests.test_cli import refused
+from tests.test_cli import heeding_ctrl_c, refused
 from tests.test_shooting import moving
 
 QUICK = ["--steps", "1", "--octaves", "1", "--objective", "stage1", "--precision", "fp32"]
@@ -96,7 +96,7 @@ def test_a_strange_film_has_no_record(here, capsys):
 def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(here):
     command = [sys.executable, "-m", "reverie", "film", "zoom", "photo.png", "--duration", "2s", "--fps", "10", *QUICK,
                "--threads", "1"]  # fmt: skip
-    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heeding_ctrl_c)
     reel = here / "photo-motif-stage1-zoom.mp4.reel"
     for _ in range(600):
         if (reel / "000003.png").exists():

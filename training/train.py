@@ -160,10 +160,11 @@ def attacked(
 
 def schedule(settings: Settings) -> Iterator[tuple[int, float, float]]:
     """Pixels, radius and share of the peak learning rate of every step: warm-up, then one cosine to zero."""
-    step = 0
+    # Most of the first, plain phase runs warm, however short: attacked before it has learned anything, nothing learns.
+    step, warmed = 0, min(200, max(1, settings.phases[0][0] // 4))
     for steps, pixels, radius in settings.phases:
         for _ in range(steps):
-            warm = min(1.0, (step + 1) / 200)
+            warm = min(1.0, (step + 1) / warmed)
             yield pixels, radius, warm * 0.5 * (1 + math.cos(math.pi * step / settings.steps))
             step += 1
 

@@ -302,16 +302,14 @@ def test_a_full_disk_is_5_and_leaves_nothing(photo, tmp_path, capsys, monkeypatc
     assert "disk is full" in refused(capsys, 5, "dream", photo, "-o", "x.png", *QUICK)
 
 
-def heeding_ctrl_c() -> None:
-    """What a shell starts in the background ignores Ctrl-C, and so does all that it starts."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+# What a shell starts in the background ignores Ctrl-C, and so does all that it starts.
+HEEDING_CTRL_C = [sys.executable, "-c", "import runpy, signal as s; s.signal(s.SIGINT, s.default_int_handler);"
+                  "runpy.run_module('reverie', run_name='__main__', alter_sys=True)"]  # fmt: skip
 
 
 def test_ctrl_c_is_130_and_leaves_nothing(photo, tmp_path):
-    command = [sys.executable, "-m", "reverie", "dream", "photo.jpg", "-o", "x.png", "--json", "--steps", "5000"]
-    with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heeding_ctrl_c
-    ) as running:
+    command = [*HEEDING_CTRL_C, "dream", "photo.jpg", "-o", "x.png", "--json", "--steps", "5000"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         running.stdout.readline()
         time.sleep(0.1)
         running.send_signal(signal.SIGINT)

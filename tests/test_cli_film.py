@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from reverie.cli import main
 from reverie.film.clip import Clip
 from reverie.film.settings import Steps, Video, Zoom
 from tests.oracle import clips
-from tests.test_cli import heeding_ctrl_c, refused
+from tests.test_cli import HEEDING_CTRL_C, refused
 from tests.test_shooting import moving
 
 QUICK = ["--steps", "1", "--octaves", "1", "--objective", "stage1", "--precision", "fp32"]
@@ -94,9 +93,9 @@ def test_a_strange_film_has_no_record(here, capsys):
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(here):
-    command = [sys.executable, "-m", "reverie", "film", "zoom", "photo.png", "--duration", "2s", "--fps", "10", *QUICK,
+    command = [*HEEDING_CTRL_C, "film", "zoom", "photo.png", "--duration", "2s", "--fps", "10", *QUICK,
                "--threads", "1"]  # fmt: skip
-    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=heeding_ctrl_c)
+    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     reel = here / "photo-motif-stage1-zoom.mp4.reel"
     for _ in range(600):
         if (reel / "000003.png").exists():

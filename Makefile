@@ -38,7 +38,7 @@ lint: $(VENV)/.dev  ## ruff and mypy
 	$(BIN)/ruff check src tests training examples benchmarks
 	$(BIN)/mypy
 
-train: $(VENV)/.dev  ## train the built-in network (about an hour on 2 cores; resumes after a kill)
+train: $(VENV)/.dev  ## train the built-in network (an hour and a half on 2 cores; resumes after a kill)
 	$(BIN)/python -m training.train
 
 gallery: $(VENV)/.dev  ## dream the pictures that README and docs show

@@ -19,6 +19,7 @@ from reverie.transform import Transform
 
 BLOCK = 1024  # pixels each way of the blocks in which a very large picture takes its step
 
+
 class Look(Protocol):
     """What :func:`image_gradient` is: the whole picture at once, or its tiles stitched."""
 

@@ -38,7 +38,8 @@ class Retreat:
         generator: torch.Generator | None = None,
         weights: Sequence[float] | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """Scores [T, B] and gradients [T, B, 3, H, W] of the terms at ``image`` [B, 3, H, W] in 0..1."""
+        """Scores [T, B] and gradients [T, B, 3, H, W] of the terms at ``image`` [B, 3, H, W] in 0..1; with
+        ``weights`` that of their weighted sum alone, [1, B, 3, H, W]."""
         return self._fitting(
             image, lambda: (self.tiles or image_gradient)(network, objective, image, generator, weights)
         )

@@ -16,10 +16,14 @@ import resource, torch
 from reverie.cli.allocator import keep_freed_memory
 if {keep}:
     assert keep_freed_memory()
+
+def step():
+    held = [torch.zeros(24 << 20, dtype=torch.uint8) for _ in range(4)]
+
+step()  # the first must fetch its pages in any case: 48 or 24,576 of them, as the kernel gives large pages or not
 faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(20):
-    held = [torch.zeros(24 << 20, dtype=torch.uint8) for _ in range(4)]
-    del held
+    step()
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults)
 """
 
@@ -40,7 +44,10 @@ def glibc() -> bool:
 
 @pytest.mark.skipif(not glibc(), reason="the C library is another")
 def test_the_same_pages_are_used_again() -> None:
-    assert faults(keep=True) < 0.2 * faults(keep=False)
+    kept, alone = faults(keep=True), faults(keep=False)
+    used = 20 * 4 * (24 << 20) // os.sysconf("SC_PAGE_SIZE")
+    assert kept < 0.05 * used
+    assert kept < alone  # how many glibc alone fetches varies from run to run: 6 % to all
 
 
 def test_the_users_own_settings_win(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from reverie import ascent
-from reverie.ascent import Ascent, Taken, combined, image_gradient
+from reverie.ascent import Ascent, Taken, combined, image_gradient, scales
 from reverie.network import Network
 from reverie.objective import Objective, channel, inside, layer
+from reverie.ops import EPSILON
 from reverie.param import Pixels
+from reverie.penalty import distance
 from reverie.shaping import Shaping
 from reverie.transform import Transform, compose, jitter, pad, wander
 from tests.oracle import twins
@@ -156,11 +158,12 @@ def test_a_loud_term_is_no_stronger_than_a_quiet_one_unless_raw(tiny: Network) -
 @given(st.floats(-3, 3), st.floats(-3, 3))
 def test_balanced_terms_are_weighted_after_each_is_made_one(p: float, q: float) -> None:
     g = torch.stack([noise(2, 3, 5, 4) - 0.5, 1e-6 * (noise(2, 3, 5, 4, seed=1) - 0.4)]).double()
-    made = combined(g, [p, q], balance=True)
+    weights = g.new_tensor([[p, p], [q, q]])
+    made = combined(g, weights / scales(g))
     for at in range(2):
         twin = p * twins.normalized(g[0, at].numpy()) + q * twins.normalized(g[1, at].numpy())
         np.testing.assert_allclose(made[at].numpy(), twin, atol=1e-12)
-    torch.testing.assert_close(combined(g, [p, q], balance=False), p * g[0] + q * g[1])
+    torch.testing.assert_close(combined(g, weights), p * g[0] + q * g[1])
 
 
 def test_terms_that_are_not_balanced_go_back_in_one_pass(tiny: Network) -> None:
@@ -174,14 +177,35 @@ def test_terms_that_are_not_balanced_go_back_in_one_pass(tiny: Network) -> None:
         assert len(passes) == 1
         ascent.slope(tiny, objective, Pixels(x), NOTHING, generator(), balance=True)
         assert len(passes) == 1 + len(weights)
-    torch.testing.assert_close(found.gradient, combined(gradients, weights, balance=False))
+    torch.testing.assert_close(found.gradient, torch.einsum("t,t...->...", torch.tensor(weights), gradients))
     torch.testing.assert_close(found.terms, scores)
     torch.testing.assert_close(found.score, torch.tensor(weights) @ scores)
 
 
 def test_a_term_without_gradient_adds_nothing() -> None:
     g = torch.stack([noise(1, 3, 5, 4) - 0.5, torch.zeros(1, 3, 5, 4)])
-    assert torch.equal(combined(g, [1, 1], True), combined(g[:1], [1], True))
+    assert torch.equal(combined(g, 1 / scales(g)), combined(g[:1], 1 / scales(g[:1])))
+
+
+def test_terms_balanced_by_scales_from_before_go_back_in_one_pass(tiny: Network) -> None:
+    objective, x = 2 * A - 0.5 * B, noise(2, 3, 32, 32)
+    measured = ascent.slope(tiny, objective, Pixels(x), NOTHING, generator())
+    assert measured.scales is not None and tuple(measured.scales.shape) == (2, 2)
+    passes: list[Tensor] = []
+    first = tiny.module.get_submodule("conv1")
+    with first.register_full_backward_hook(lambda module, given, returned: passes.append(returned[0])):
+        held = ascent.slope(tiny, objective, Pixels(x), NOTHING, generator(), held=measured.scales)
+    assert len(passes) == 1
+    torch.testing.assert_close(held.gradient, measured.gradient)
+    assert held.scales is measured.scales
+
+
+def test_scales_do_not_last_where_a_term_is_silent_or_about_the_picture(tiny: Network) -> None:
+    found = torch.tensor([[1.0], [2.0]])
+    assert ascent.lasting(A + B, found) is found
+    assert ascent.lasting(A + B, torch.tensor([[1.0], [EPSILON]])) is None
+    assert ascent.lasting(A - distance(), found) is None
+    assert ascent.lasting(A, found[:1]) is None
 
 
 @pytest.mark.parametrize("size", [(16, 16), (64, 48), (1, 200)])

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from reverie.ascent import image_gradient
 from reverie.loop import Frame, render
 from reverie.network import Network
 from reverie.ops import resize
@@ -30,6 +31,7 @@ from tests.oracle.networks import (
 
 PLAIN: dict[str, Any] = {"octaves": 1, "octave_scale": 2, "steps": 2, "jitter": 0, "pad": 0}
 PLAIN |= {"bands": 0, "gray": 0, "spread": 0, "focus": 0, "step_size": 0.01, "step_decay": 1, "momentum": 0}
+PLAIN |= {"headroom": 0}
 
 
 def planned(network: Network, size: tuple[int, int] = (32, 32), **values: Any) -> Plan:
@@ -95,6 +97,38 @@ def test_each_step_is_as_strong_whatever_the_size_of_the_picture(
     for frame in render(plan, before):
         assert float((frame.image - before).abs().mean()) == pytest.approx(0.01, rel=0.01)
         before = frame.image.clone()
+
+
+def test_terms_are_measured_at_every_fourth_step_alone(
+    tiny: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back: list[bool] = []  # whether a step looked at each term by itself
+
+    def look(network: Network, objective: Any, image: Tensor, generator: Any = None, weights: Any = None) -> Any:
+        back.append(weights is None)
+        return image_gradient(network, objective, image, generator, weights)
+
+    source = noise(2, 3, 32, 32)
+    plan = replace(planned(tiny, objective="relu1 + 0.5*relu2", steps=10, redirect=2), look=look)
+    held = dreamt(plan, source)
+    assert [at for at, measured in enumerate(back) if measured] == [0, 2, 4, 8]
+    monkeypatch.setattr("reverie.loop.HELD", 1)
+    anew = dreamt(plan, source)
+    difference = (held - anew).abs().mean() / (anew - source).abs().mean()
+    assert 0 < float(difference) < 0.05
+
+
+@pytest.mark.parametrize("text", ["relu1 + relu2", "relu2"])
+def test_terms_beside_a_distance_to_the_source_are_measured_at_every_step(tiny: Network, text: str) -> None:
+    weighted = []
+
+    def look(network: Network, objective: Any, image: Tensor, generator: Any = None, weights: Any = None) -> Any:
+        weighted.append(weights)
+        return image_gradient(network, objective, image, generator, weights)
+
+    plan = replace(planned(tiny, steps=3, objective=text, likeness=0.1), look=look)
+    dreamt(plan, noise(1, 3, 32, 32))
+    assert weighted == [None] * 3
 
 
 def rolls(first: Tensor, second: Tensor) -> list[tuple[int, int]]:

@@ -43,6 +43,26 @@ def test_a_move_ends_at_black_and_white() -> None:
     torch.testing.assert_close(moved, (x + change).clamp(0, 1))
 
 
+@given(st.floats(0, 1))
+def test_with_headroom_a_change_shrinks_near_black_and_white(headroom: float) -> None:
+    x, change = noise(2, 3, 5, 6).double(), 0.1 * (noise(2, 3, 5, 6, seed=1) - 0.5).double()
+    values, wanted = x.numpy(), change.numpy()
+    room = np.minimum(1, 2 * np.where(wanted > 0, 1 - values, values))
+    room = np.average(room, 1, np.abs(wanted))[:, None]
+    twin = np.clip(values + wanted * (1 - headroom + headroom * room), 0, 1)
+    param = Pixels(x, headroom)
+    np.testing.assert_allclose(param.moved(change).image().numpy(), twin, atol=1e-12)
+    param.move((slice(1, 3), slice(2, 6)), change[..., 1:3, 2:6])
+    np.testing.assert_allclose(x[..., 1:3, 2:6].numpy(), twin[..., 1:3, 2:6], atol=1e-12)
+
+
+def test_with_full_headroom_nothing_burns_out() -> None:
+    param = Pixels(torch.full((1, 3, 4, 4), 0.9), 1.0)
+    for _ in range(200):
+        param = param.moved(torch.full((1, 3, 4, 4), 0.05))
+    assert 0.99 < float(param.image().max()) < 1
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_move_leaves_the_picture_before_it_as_it_was(kind: str) -> None:
     param = KINDS[kind](noise(1, 3, 6, 8))

@@ -36,6 +36,16 @@ def test_adaptive_is_the_formula_of_its_system(steps: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("steps", "decay", "expected"),
+    [(16, 0.75, [16, 12, 9, 7, 6, 6]), (4, 0.5, [4, 4, 4]), (10, 1.0, [10, 10]), (10, 2.0, [10, 10, 10])],
+)
+def test_a_tapered_octave_takes_fewer_steps_the_less_far_it_goes(
+    steps: int, decay: float, expected: list[int]
+) -> None:
+    assert [schedule.tapered(steps, decay**at) for at in range(len(expected))] == expected
+
+
+@pytest.mark.parametrize(
     ("text", "parts"),
     [
         ("owl", ("owl",)),

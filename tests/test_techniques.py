@@ -44,7 +44,7 @@ STEPPED: dict[str, Any] = {
     "above": st.integers(0, 2),
     "steps": st.integers(1, 2) | st.sampled_from(["2,1", "1,3,1"]),
     "step_size": st.sampled_from([0.01, 1000.0, "0.1,0.01"]),
-    "schedule": st.sampled_from(["even", "adaptive"]),
+    "schedule": st.sampled_from(["tapered", "even", "adaptive"]),
     "max_gain": st.none() | st.floats(-1, 1),
     "optimizer": st.sampled_from(["ascent", "adam", "sgd momentum=0.9", "rprop", "adadelta", "adam eps=0"]),
     "momentum": st.sampled_from([0, 0.5]),
@@ -104,6 +104,7 @@ ANY: dict[str, Any] = {
                                   "direction(relu2, g.png, 2)"]),
     "smooth_weights": st.sampled_from([(), "1"]),
     "step_decay": st.floats(0.1, 4),
+    "headroom": st.floats(0, 1),
 }
 
 
@@ -160,10 +161,27 @@ def test_the_adaptive_schedule_counts_from_the_finest() -> None:
     assert rates == pytest.approx([0.01 / 1.728, 0.01 / 1.44, 0.01 / 1.2, 0.01])
 
 
+def test_a_tapered_octave_goes_as_far_in_fewer_steps() -> None:
+    even, tapered = (
+        planned((200, 200), octaves=4, octave_scale=1.5, steps=16, step_size=0.01, step_decay=0.6,
+                schedule=schedule).octaves
+        for schedule in ("even", "tapered")
+    )  # fmt: skip
+    assert [octave.steps for octave in even] == [16] * 4
+    assert [octave.steps for octave in tapered] == [16, 10, 6, 6]
+    for one, other in zip(even, tapered, strict=True):
+        assert isinstance(one.rule, Ascent) and isinstance(other.rule, Ascent)
+        assert one.steps * one.rule.step_size == pytest.approx(other.steps * other.rule.step_size)
+    # What is said octave by octave is left as it was said.
+    for said in ({"steps": (16, 8)}, {"step_size": (0.01, 0.005)}):
+        octaves = planned((200, 200), octaves=2, **said).octaves
+        assert octaves[1].steps == (8 if "steps" in said else 2)
+
+
 def test_an_octave_ends_when_there_is_gain_enough() -> None:
-    whole = frames(planned(steps=12, step_size=0.05))
+    whole = frames(planned(steps=12, step_size=0.05, schedule="even"))
     goal = float(whole[3].score)
-    plan = planned(steps=12, step_size=0.05, max_gain=goal)
+    plan = planned(steps=12, step_size=0.05, schedule="even", max_gain=goal)
     ended = frames(plan)
     first = [frame for frame in ended if frame.octave == 0]
     assert len(first) < 12

@@ -94,14 +94,15 @@ def agrees(network: Network, objective: Objective, image: Tensor, side: int, bou
 
 @pytest.mark.parametrize("mode", ["exact", "shifted"])
 def test_a_weighted_sum_is_stitched_in_one_pass(mode: str) -> None:
-    network, image, weights = double("motif"), noise(1, 3, 101, 174, dtype=torch.float64), [2.0, -0.5, 3.0]
+    network, image = double("motif"), noise(2, 3, 101, 174, dtype=torch.float64)
+    weights = torch.tensor([[2.0, 1.0], [-0.5, 0.5], [3.0, 0.0]], dtype=torch.float64)
     # One that adds up over places, one that does not, one that reads the picture itself.
     objective = layer("stage1") + norm("stage2") + mean("image")
     look = Tiles(64, mode)  # type: ignore[arg-type]
     scores, gradients = look(network, objective, image, seeded())
     own, (found,) = look(network, objective, image, seeded(), weights)
     assert torch.equal(own, scores)
-    assert error(found, torch.einsum("t,t...->...", found.new_tensor(weights), gradients)) < 1e-9
+    assert error(found, torch.einsum("tb,tb...->b...", weights, gradients)) < 1e-9
 
 
 @pytest.mark.parametrize("name", MIDDLE)

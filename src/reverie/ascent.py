@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -13,7 +13,7 @@ from reverie.blocks import Block, Walk, blocks, blockwise, hand_back, walked
 from reverie.network import Network
 from reverie.objective import Objective, Sight
 from reverie.ops import EPSILON, mean_abs
-from reverie.param import Param
+from reverie.param import Param, Pixels
 from reverie.shaping import Shaping, blended, normalized
 from reverie.transform import Transform
 
@@ -29,10 +29,10 @@ class Look(Protocol):
         objective: Objective,
         image: Tensor,
         generator: torch.Generator | None = None,
-        weights: Sequence[float] | None = None,
+        weights: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Scores [T, B] and gradients [T, B, 3, H, W] of the terms; of their weighted sum alone, [1, B, 3, H, W],
-        where ``weights`` are given."""
+        where ``weights`` [T, B] are given."""
 
 
 @runtime_checkable
@@ -48,9 +48,11 @@ class Keeping(Protocol):
         image: Tensor,
         transform: Transform,
         generator: torch.Generator,
+        weights: Tensor,
         balance: bool,
-    ) -> tuple[Tensor, Tensor]:
-        """Scores [T, B] and the combined gradient [B, 3, H, W], in bfloat16."""
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Scores [T, B], the combined gradient [B, 3, H, W], in bfloat16, and with ``balance`` what :func:`scales`
+        finds, [T, B], by which the terms were divided before their ``weights`` [T, B]."""
 
 
 def image_gradient(
@@ -58,12 +60,12 @@ def image_gradient(
     objective: Objective,
     image: Tensor,
     generator: torch.Generator | None = None,
-    weights: Sequence[float] | None = None,
+    weights: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Scores [T, B] of the T terms and the gradient of each, [T, B, 3, H, W], unweighted.
 
     ``image`` is [B, 3, H, W] in 0..1. One gradient a term, because terms are balanced only after
-    each is whole; with ``weights`` the one of their weighted sum, [1, B, 3, H, W], in a single pass back.
+    each is whole; with ``weights`` [T, B] the one of their weighted sum, [1, B, 3, H, W], in a single pass back.
     ``generator`` is there for looks that draw something; this one does not.
     """
     leaf = image.detach().requires_grad_(True)
@@ -71,7 +73,7 @@ def image_gradient(
         scores = objective.scores(network.capture(leaf, objective.layers))
         wishes = [score.sum() for score in scores]
         if weights is not None:
-            wishes = [torch.stack([w * wish for w, wish in zip(weights, wishes, strict=True)]).sum()]
+            wishes = [(weights * torch.stack(scores)).sum()]
         gradients = [
             torch.autograd.grad(wish, leaf, retain_graph=at + 1 < len(wishes))[0]
             for at, wish in enumerate(wishes)
@@ -79,15 +81,16 @@ def image_gradient(
     return torch.stack([score.detach() for score in scores]), torch.stack(gradients)
 
 
-def combined(gradients: Tensor, weights: Sequence[float], balance: bool) -> Tensor:
-    """One gradient [B, 3, H, W] out of those of the terms [T, B, 3, H, W].
+def scales(gradients: Sequence[Tensor] | Tensor) -> Tensor:
+    """How strong the gradients of the terms [T, B, 3, H, W] are: the mean |g| of each, [T, B], never 0."""
+    return torch.stack([mean_abs(gradient).clamp_min(EPSILON)[:, 0, 0, 0] for gradient in gradients])
 
-    With ``balance`` each term is first scaled to mean |g| = 1, so that weights mean what they say.
-    """
+
+def combined(gradients: Tensor, weights: Tensor) -> Tensor:
+    """One gradient [B, 3, H, W]: the sum of those of the terms [T, B, 3, H, W], times their ``weights`` [T, B]."""
     total = torch.zeros_like(gradients[0])
     for gradient, weight in zip(gradients, weights, strict=True):
-        scale = mean_abs(gradient).clamp_min(EPSILON) if balance else 1.0
-        total += weight * gradient / scale
+        total += weight.view(-1, 1, 1, 1) * gradient
     return total
 
 
@@ -95,20 +98,24 @@ def combined(gradients: Tensor, weights: Sequence[float], balance: bool) -> Tens
 class Slope:
     """Where it goes up: weighted ``score`` [B], unweighted scores ``terms`` [T, B], the ``gradient``, shaped like what
     the ascent changes, and where it was asked for ``strength`` [B, 1, H, W], the mean of |g| over the channels of each
-    pixel of the image. Slopes of several looks add, and divide by their number."""
+    pixel of the image. ``scales`` [T, B] are those by which the terms were balanced, where steps to come may use
+    them too. Slopes of several looks add, and divide by their number."""
 
     score: Tensor
     terms: Tensor
     gradient: Tensor
     strength: Tensor | None = None
+    scales: Tensor | None = None
 
     def __add__(self, other: Slope) -> Slope:
-        both = None if self.strength is None or other.strength is None else self.strength + other.strength
-        return Slope(self.score + other.score, self.terms + other.terms, self.gradient + other.gradient, both)
+        return self._each(lambda name, own: own + getattr(other, name))
 
     def __truediv__(self, count: int) -> Slope:
-        strength = None if self.strength is None else self.strength / count
-        return Slope(self.score / count, self.terms / count, self.gradient / count, strength)
+        return self._each(lambda name, own: own / count)
+
+    def _each(self, change: Callable[[str, Tensor], Tensor]) -> Slope:
+        own = {each.name: getattr(self, each.name) for each in fields(self)}
+        return replace(self, **{name: change(name, value) for name, value in own.items() if value is not None})
 
 
 def slope(
@@ -121,17 +128,29 @@ def slope(
     look: Look = image_gradient,
     sight: Sight | None = None,
     strength: bool = False,
+    held: Tensor | None = None,
 ) -> Slope:
     """Weighted score [B] and the gradient, shaped like ``param.values``, of its image under ``transform``.
 
+    With ``balance`` each term is first scaled to mean |g| = 1, so that weights mean what they say. That takes a pass
+    back for each term; with the scales ``held`` [T, B] from a step before, there is a single one for all.
     Terms that follow the view are fitted to this step's, for which they need the octave's ``sight``.
     With ``strength`` the slope tells how much each pixel was sought.
     """
-    weights = [term.weight for term in objective.terms]
+    batch, terms = param.values.shape[0], objective.terms
+    weights = [term.weight for term in terms]
+    shares = [term.weight * (term.share if balance else 1.0) for term in terms]
+    wanted = param.values.new_tensor(shares).unsqueeze(1).expand(-1, batch)
+    measure = balance and held is None
+    if held is not None:
+        wanted = wanted / held
     if isinstance(look, Keeping) and look.keeps:
-        scores, kept = look.kept(network, objective, param.image(), transform, generator, balance)
+        scores, kept, found = look.kept(
+            network, objective, param.image(), transform, generator, wanted, measure
+        )
         felt = _strength(kept) if strength else None
-        return Slope(torch.einsum("t,tb->b", scores.new_tensor(weights), scores), scores, kept, felt)
+        score = torch.einsum("t,tb->b", scores.new_tensor(weights), scores)
+        return Slope(score, scores, kept, felt, held if found is None else lasting(objective, found))
     leaf = param.values.detach().requires_grad_(True)
     following = objective.follows and sight is not None
     drawn = generator.get_state() if following else None
@@ -140,18 +159,30 @@ def slope(
         seen = transform(image, generator)
     if drawn is not None and sight is not None:
         objective = objective.following(replace(sight, view=lambda image: transform(image, _again(drawn))))
-    if balance or len(weights) == 1:
+    if measure or len(terms) == 1:
         scores, gradients = look(network, objective, seen, generator)
-        strengths = [term.weight * (term.share if balance else 1.0) for term in objective.terms]
-        whole = combined(gradients, strengths, balance)
+        if measure:
+            found = scales(gradients)
+            wanted, held = wanted / found, lasting(objective, found)
+        whole = combined(gradients, wanted)
     else:
-        scores, (whole,) = look(network, objective, seen, generator, weights)
+        scores, (whole,) = look(network, objective, seen, generator, wanted)
     # Not as grad_outputs, which makes torch import its symbolic algebra: a second at the first step.
     with torch.enable_grad():
         wish = (seen * whole).sum()
     pulled, *of_image = torch.autograd.grad(wish, (leaf, image) if strength else (leaf,))
     felt = _strength(of_image[0]) if strength else None
-    return Slope(torch.einsum("t,tb->b", scores.new_tensor(weights), scores), scores, pulled, felt)
+    return Slope(torch.einsum("t,tb->b", scores.new_tensor(weights), scores), scores, pulled, felt, held)
+
+
+def lasting(objective: Objective, found: Tensor) -> Tensor | None:
+    """The scales ``found`` [T, B] if steps to come may be balanced by them, else None.
+
+    Not those of a term that is silent yet, nor of one about the picture itself: at the start a distance to the source
+    has no slope at all. A single term gains nothing: its own pass tells its scale.
+    """
+    of_network = all(term.layers - {"image"} for term in objective.terms)
+    return found if len(found) > 1 and of_network and bool((found > EPSILON).all()) else None
 
 
 def _strength(gradient: Tensor) -> Tensor:
@@ -201,6 +232,7 @@ class Ascent:
 
     def _in_place(self, param: Param, gradient: Tensor, state: Taken | None) -> tuple[Param, Taken]:
         """The same, block by block, for a picture too large for copies: its direction is kept like its gradient."""
+        assert isinstance(param, Pixels)
         size, done = (gradient.shape[-2], gradient.shape[-1]), state.steps if state else 0
         before = state.direction if state else None
         # With momentum the direction takes the place of the one before: each block reads its own part of it alone.
@@ -225,7 +257,7 @@ class Ascent:
             return self._paced(block.of(gradient).float(), last, block)
 
         for block, part in blockwise(walk, blocks(size, BLOCK)):
-            param.values[..., *block.place].add_(part, alpha=self.step_size).clamp_(0, 1)
+            param.move(block.place, self.step_size * part)
             if direction is not None:
                 direction[..., *block.place] = part
         hand_back()

@@ -10,7 +10,7 @@ import math
 import os
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -197,10 +197,10 @@ def _blind(
     objective: Objective,
     image: Tensor,
     generator: torch.Generator | None = None,
-    weights: Sequence[float] | None = None,
+    weights: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     terms = len(objective.terms)
-    return image.new_zeros(terms, image.shape[0]), image.new_ones(1 if weights else terms, *image.shape)
+    return image.new_zeros(terms, image.shape[0]), image.new_ones(terms if weights is None else 1, *image.shape)
 
 
 def fitted(plan: Plan, options: Run, batch: int = 1) -> Plan:
@@ -259,7 +259,7 @@ def can_keep(plan: Plan) -> bool:
     return height * width >= VAST and all(
         isinstance(octave.rule, Ascent)
         and not octave.rule.shaping.wraps
-        and octave.param is Pixels
+        and isinstance(octave.param(torch.zeros(1, 3, 1, 1)), Pixels)
         and plan.detail != "carry"
         and octave.views == 1
         and not (octave.crops or octave.compares)

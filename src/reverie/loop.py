@@ -16,6 +16,9 @@ from reverie.ops import EPSILON, recolored, resize
 from reverie.param import Param, Pixels
 from reverie.plan import Octave, Plan
 
+HELD = 4
+"""Steps for which the terms of an objective are balanced by what was measured at the first of them."""
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
@@ -144,10 +147,13 @@ def _octave(
         objective = objective.measured(sight)
     del base
     state: Any = None
+    scales: Tensor | None = None
     for step in range(octave.steps):
         network = plan.network.redirected() if step < octave.redirect else plan.network
         view = octave.crops[step] if octave.crops else octave.transform
-        how = (plan.balance, plan.look, sight, plan.opacity < 1)
+        # A pass back for each term at every step would be half of a dream's time, for scales that hardly change.
+        held = None if step % HELD == 0 or step == octave.redirect else scales
+        how = (plan.balance, plan.look, sight, plan.opacity < 1, held)
         looks = (
             slope(network, objective, param, view, generator, *how)
             for _ in range(octave.views)
@@ -157,6 +163,7 @@ def _octave(
             mean = mean + another
         if octave.views > 1:
             mean = mean / octave.views
+        scales = mean.scales
         if octave.max_gain is not None and mean.score.min() > octave.max_gain:
             yield param, mean, step, True
             return

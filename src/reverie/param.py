@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from reverie.ops import Size
+from reverie.ops import EPSILON, Size
 from reverie.spectrum import correlated, decorrelated, envelope, unsquashed
 
 _QUARTER = 4.0  # what lucid divides a picture by before it is squashed, so that it starts near gray
@@ -33,15 +33,35 @@ class Param(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Pixels:
-    """The image itself, kept within 0..1."""
+    """The image itself, kept within 0..1.
+
+    ``headroom``, 0..1, is how far a change shrinks on its way to black or white, from the middle of the range on: with
+    1 it is in proportion to the room that the channels of a pixel have left, so that a bright sky keeps its shades;
+    with 0 it is cut off there.
+    """
 
     values: Tensor
+    headroom: float = 0.0
 
     def image(self) -> Tensor:
         return self.values
 
     def moved(self, change: Tensor) -> Pixels:
-        return Pixels((self.values + change).clamp_(0, 1))
+        return Pixels((self.values + self._eased(change, self.values)).clamp_(0, 1), self.headroom)
+
+    def move(self, place: tuple[slice, slice], change: Tensor) -> None:
+        """The same to the part of the picture at that ``place`` (rows, columns), where it lies."""
+        part = self.values[..., *place]
+        part.add_(self._eased(change, part)).clamp_(0, 1)
+
+    def _eased(self, change: Tensor, values: Tensor) -> Tensor:
+        if not self.headroom:
+            return change
+        room = torch.where(change > 0, 1 - values, values).mul_(2).clamp_(max=1)
+        # One factor for the channels of a pixel, so that a change keeps its color; each counts as much as it changes.
+        size = change.abs()
+        room = (size * room).sum(1, keepdim=True) / size.sum(1, keepdim=True).clamp_min(EPSILON)
+        return change * (1 - self.headroom * (1 - room))
 
 
 @dataclass(frozen=True, eq=False)

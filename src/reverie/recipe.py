@@ -76,10 +76,11 @@ class Recipe(_Settings):
         description="Mean change per step in image range, above 0, at most 1000 (change of what --normalize makes 1); "
         "or one number an octave, coarse first, which step decay leaves alone.",
     )
-    schedule: Literal["even", "adaptive"] = Field(
-        "even",
-        description="'adaptive': more and smaller steps the coarser the octave, max(n, n log2 k) at 1.2^-(k-1), "
-        "k counted from the finest.",
+    schedule: Literal["tapered", "even", "adaptive"] = Field(
+        "tapered",
+        description="'tapered': where step decay lets finer octaves go less far, they take fewer steps (at least 6), "
+        "not shorter ones; 'even': as many in each; 'adaptive': more and smaller steps the coarser the octave, "
+        "max(n, n log2 k) at 1.2^-(k-1), k counted from the finest.",
     )
     max_gain: float | None = Field(
         None, description="An octave ends early when the objective's score is above this; by default never."
@@ -102,6 +103,13 @@ class Recipe(_Settings):
         lt=1,
         description="Share of the last step's direction in the next, 0 to below 1: what the steps agree on grows, "
         "noise fades.",
+    )
+    headroom: float = Field(
+        0.6,
+        ge=0,
+        le=1,
+        description="How far changes shrink on the way to black and white, 0 (cut off there) to 1 (in proportion to "
+        "the room that is left); it keeps a bright sky from burning out.",
     )
     jitter: int = Field(
         20, ge=0, le=1024, description="Largest random shift in pixels of the octave, 0 to 1024."

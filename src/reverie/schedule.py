@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 V = TypeVar("V")
 
 Number = int | float
+FEWEST = 6  # steps of a tapered octave: with fewer the jitter leaves grain
 _NAME = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -47,6 +48,12 @@ def adaptive(steps: int, level: int) -> tuple[int, float]:
     The schedule of Lassa30's deepdreaming: max(n, floor(n log2 k)) steps at a rate of 1.2^-(k-1).
     """
     return max(steps, math.floor(steps * math.log2(level))), 1.2 ** -(level - 1)
+
+
+def tapered(steps: int, strength: float) -> int:
+    """Steps of an octave that is to go ``strength`` times as far as the first: as many as go there in strides like
+    the first's, but no fewer than :data:`FEWEST`, and no more than ``steps``."""
+    return min(steps, max(FEWEST, round(steps * strength)))
 
 
 def objectives(text: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -41,7 +42,7 @@ def noise(recipe: Recipe, size: Size, mean: tuple[float, float, float], generato
 def param(recipe: Recipe) -> Callable[[Tensor], Param]:
     """What makes a param of the picture that an octave starts at."""
     if recipe.param == "pixels":
-        return Pixels
+        return partial(Pixels, headroom=recipe.headroom)
     if recipe.optimizer.lower() == "ascent":
         raise UsageError(
             f"--param {recipe.param} has no pixels to normalize a step over; add --optimizer adam, or take "
@@ -60,6 +61,10 @@ def pace(recipe: Recipe, at: int, octaves: int) -> tuple[int, float]:
     if recipe.schedule == "adaptive":
         steps, factor = schedule.adaptive(steps, octaves - at)
         step_size *= factor
+    elif recipe.schedule == "tapered" and isinstance(recipe.steps, int) and isinstance(recipe.step_size, float):
+        taken = schedule.tapered(steps, recipe.step_decay**at)
+        step_size *= steps / taken
+        steps = taken
     return steps, step_size
 
 

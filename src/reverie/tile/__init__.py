@@ -64,14 +64,14 @@ class Tiles:
         objective: Objective,
         image: Tensor,
         generator: torch.Generator | None = None,
-        weights: Sequence[float] | None = None,
+        weights: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Scores [T, B] and gradients [T, B, 3, H, W] of the terms at ``image`` [B, 3, H, W] in 0..1; with
-        ``weights`` that of their weighted sum alone, [1, B, 3, H, W].
+        ``weights`` [T, B] that of their weighted sum alone, [1, B, 3, H, W].
 
         Raises :class:`UsageError` for an objective that reads what cannot be put together from tiles.
         """
-        gradients = image.new_zeros(1 if weights else len(objective.terms), *image.shape)
+        gradients = image.new_zeros(len(objective.terms) if weights is None else 1, *image.shape)
         return self.add(network, objective, View.of(image), gradients, generator, weights), gradients
 
     def kept(
@@ -81,10 +81,13 @@ class Tiles:
         image: Tensor,
         transform: Transform,
         generator: torch.Generator,
+        weights: Tensor,
         balance: bool,
-    ) -> tuple[Tensor, Tensor]:
-        """Scores [T, B] and the combined gradient [B, 3, H, W] of ``image`` seen through ``transform``."""
-        return gathered(self, network, objective, through(transform, image, generator), generator, balance)
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Scores [T, B] and the combined gradient [B, 3, H, W] of ``image`` seen through ``transform``; with
+        ``balance`` the scales of the terms too."""
+        view = through(transform, image, generator)
+        return gathered(self, network, objective, view, generator, weights, balance)
 
     def add(
         self,
@@ -93,7 +96,7 @@ class Tiles:
         view: View,
         gradients: Tensor | Sequence[Tensor],
         generator: torch.Generator | None = None,
-        weights: Sequence[float] | None = None,
+        weights: Tensor | None = None,
     ) -> Tensor:
         """Like calling it, for a picture seen through a view; adds to ``gradients`` and returns the scores."""
         if self.mode == "shifted":
@@ -125,7 +128,7 @@ class Tiles:
             for at, wish in enumerate(wishes):
                 if adding[at]:
                     scores[at] += sum(value.detach() for value in wish.values)
-            if weights:
+            if weights is not None:
                 wishes = [_summed(wishes, weights)]
             for at, wish in enumerate(wishes):
                 if wish.values:
@@ -180,7 +183,7 @@ class Tiles:
         view: View,
         gradients: Tensor | Sequence[Tensor],
         generator: torch.Generator | None,
-        weights: Sequence[float] | None,
+        weights: Tensor | None,
     ) -> Tensor:
         phase = torch.randint(0, self.side, (2,), generator=generator).tolist()
         scores = view.image.new_zeros(len(objective.terms), view.image.shape[0])
@@ -223,9 +226,12 @@ class _Wish:
     seeds: Sequence[Tensor]
 
 
-def _summed(wishes: Sequence[_Wish], weights: Sequence[float]) -> _Wish:
-    """All wishes as one, each as strong as its weight."""
-    seeds = [[w * seed for seed in wish.seeds] for w, wish in zip(weights, wishes, strict=True)]
+def _summed(wishes: Sequence[_Wish], weights: Tensor) -> _Wish:
+    """All wishes as one, each as strong as its weight for each picture, [T, B]."""
+    seeds = [
+        [w.view(-1, *(1,) * (seed.ndim - 1)) * seed for seed in wish.seeds]
+        for w, wish in zip(weights, wishes, strict=True)
+    ]
     return _Wish([value for wish in wishes for value in wish.values], [seed for each in seeds for seed in each])
 
 

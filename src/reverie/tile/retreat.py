@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -36,10 +36,10 @@ class Retreat:
         objective: Objective,
         image: Tensor,
         generator: torch.Generator | None = None,
-        weights: Sequence[float] | None = None,
+        weights: Tensor | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Scores [T, B] and gradients [T, B, 3, H, W] of the terms at ``image`` [B, 3, H, W] in 0..1; with
-        ``weights`` that of their weighted sum alone, [1, B, 3, H, W]."""
+        ``weights`` [T, B] that of their weighted sum alone, [1, B, 3, H, W]."""
         return self._fitting(
             image, lambda: (self.tiles or image_gradient)(network, objective, image, generator, weights)
         )

@@ -46,31 +46,43 @@ def through(transform: Transform, image: Tensor, generator: torch.Generator) -> 
 
 
 def gathered(
-    look: Tiles, network: Network, objective: Objective, view: View, generator: torch.Generator, balance: bool
-) -> tuple[Tensor, Tensor]:
-    """Scores [T, B] and the combined gradient [B, 3, H, W], in bfloat16, of the picture that ``view`` looks at."""
-    weights = [term.weight * (term.share if balance else 1.0) for term in objective.terms]
+    look: Tiles,
+    network: Network,
+    objective: Objective,
+    view: View,
+    generator: torch.Generator,
+    weights: Tensor,
+    balance: bool,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Scores [T, B] and the combined gradient [B, 3, H, W], in bfloat16, of the picture that ``view`` looks at; with
+    ``balance`` the scales [T, B] by which the terms were divided before their ``weights`` [T, B]."""
     if not balance:
         whole = torch.zeros_like(view.image, dtype=torch.bfloat16)
-        return look.add(network, objective, view, [whole], generator, weights), whole
+        return look.add(network, objective, view, [whole], generator, weights), whole, None
     kept = [torch.zeros_like(view.image, dtype=torch.bfloat16) for _ in weights]
     scores = look.add(network, objective, view, kept, generator)
-    combine(kept, weights)
-    return scores, kept[0]
+    return scores, kept[0], combine(kept, weights)
 
 
-def combine(gradients: Sequence[Tensor], weights: Sequence[float]) -> None:
-    """What :func:`reverie.ascent.combined` does with balance, band by band, into the first of ``gradients``."""
-    height, width = gradients[0].shape[-2:]
-    step = max(1, BAND // width)
-    bands = [slice(at, at + step) for at in range(0, height, step)]
-    scales: list[Tensor] = []
-    for gradient in gradients:
-        parts = [gradient[..., band, :].float().abs().sum((1, 2, 3), keepdim=True) for band in bands]
-        mean = torch.stack(parts).sum(0) / gradient[0].numel()
-        scales.append(mean.clamp_min(EPSILON))
-    for band in bands:
-        total = torch.zeros_like(gradients[0][..., band, :], dtype=torch.float32)
-        for weight, gradient, scale in zip(weights, gradients, scales, strict=True):
-            total += weight * gradient[..., band, :].float() / scale
-        gradients[0][..., band, :] = total
+def combine(gradients: Sequence[Tensor], weights: Tensor) -> Tensor:
+    """What :func:`reverie.ascent.scales` and :func:`reverie.ascent.combined` do, band by band, into the first of
+    ``gradients``; the scales."""
+    batch, channels, height, width = gradients[0].shape
+    rows = max(1, BAND // width)
+    # One after the other in the same memory: what each band took anew would still be held at the last one.
+    device = gradients[0].device
+    part, total = (torch.empty(batch, channels, min(rows, height), width, device=device) for _ in range(2))
+    sums = torch.zeros(len(gradients), batch, device=device)
+    for gradient, found in zip(gradients, sums, strict=True):
+        for top in range(0, height, rows):
+            band = gradient[..., top : top + rows, :]
+            found += part[..., : band.shape[2], :].copy_(band).abs_().sum((1, 2, 3))
+    scales = (sums / gradients[0][0].numel()).clamp_min(EPSILON)
+    factors = (weights / scales).unsqueeze(-1).unsqueeze(-1).unsqueeze(-1)
+    for top in range(0, height, rows):
+        into = gradients[0][..., top : top + rows, :]
+        here, added = total[..., : into.shape[2], :].zero_(), part[..., : into.shape[2], :]
+        for gradient, factor in zip(gradients, factors, strict=True):
+            here += added.copy_(gradient[..., top : top + rows, :]).mul_(factor)
+        into.copy_(here)
+    return scales

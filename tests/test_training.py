@@ -53,6 +53,17 @@ def test_a_killed_run_ends_with_the_same_network(cache, monkeypatch):
         assert torch.equal(resumed[key], value), key
 
 
+@pytest.mark.parametrize("share", [0.01, 0.1, 0.5, 1.0])
+def test_a_shortened_run_has_its_share_of_steps_and_begins_unattacked(share):
+    whole = train.Settings()
+    short = train.shortened(whole, share)
+    assert short.steps == pytest.approx(share * whole.steps, abs=len(whole.phases))
+    assert [phase[1:] for phase in short.phases] == [phase[1:] for phase in whole.phases]
+    plain = short.phases[0]
+    assert plain[2] == 0 and plain[0] >= min(whole.phases[0][0], short.steps // 2 - 1)
+    assert short.ema == pytest.approx(max(0.9, 1 - 0.002 / share))
+
+
 def test_a_checkpoint_of_other_settings_is_not_resumed(cache, capsys):
     train.train(TINY, "one", small)
     train.train(train.Settings(**{**vars(TINY), "seed": 1}), "one", small)

@@ -313,9 +313,18 @@ def export(model: nn.Module, figures: dict[str, float], settings: Settings, file
 
 
 def shortened(settings: Settings, share: float) -> Settings:
-    """The same run with ``share`` of its steps."""
-    phases = tuple((max(1, round(steps * share)), *rest) for steps, *rest in settings.phases)
-    return replace(settings, phases=phases)
+    """The same run with ``share``, 0..1, of its steps.
+
+    The plain phase keeps up to half of them: attacked before it has learned anything, nothing learns. The average of
+    the weights reaches back over the same share of the run.
+    """
+    (plain, pixels, radius), *rest = settings.phases
+    whole = max(len(settings.phases), round(settings.steps * share))
+    kept = min(plain, whole // 2)
+    others = (whole - kept) / (settings.steps - plain)
+    phases = ((kept, pixels, radius), *((max(1, round(n * others)), at, far) for n, at, far in rest))
+    ema = 1 - min(0.1, (1 - settings.ema) / share)
+    return replace(settings, phases=phases, ema=ema)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from reverie.expression import guide
 from reverie.guide import match
 from reverie.loop import render
 from reverie.network import Network
-from reverie.objective import Sight, fitted_mask, log_probability, logit
+from reverie.objective import Objective, Sight, fitted_mask, log_probability, logit
 from reverie.plan import prepare
 from reverie.recipe import Recipe
 from reverie.targets import Assets, features, guidance, guide_layers, guided, resolve
@@ -65,6 +65,16 @@ def test_a_class_as_logit_or_as_probability_at_every_place() -> None:
         "logprob(class:owl|rose)": log_probability("logits", 0, 1),
     }.items():
         torch.testing.assert_close(score(network, text), expected.score(seen))
+
+
+def test_certainty_adds_the_log_probability_of_each_class(tiny: Network) -> None:
+    seen = tiny.capture(noise(2, 3, 32, 32), ["logits"])
+    sure = resolve(tiny, "2*owl|rose + relu1", certainty=0.4)
+    assert [term.weight for term in sure.terms] == [2, 0.8, 1]
+    logit, probability = (resolve(tiny, f"{form}(owl|rose)").score(seen) for form in ("logit", "logprob"))
+    torch.testing.assert_close(Objective(sure.terms[:2]).score(seen), 2 * logit + 0.8 * probability)
+    # What says its form itself means just that.
+    assert [term.weight for term in resolve(tiny, "logit(owl)", certainty=0.4).terms] == [1]
 
 
 def test_a_layer_called_like_a_penalty_wins() -> None:

@@ -66,6 +66,7 @@ STEPPED: dict[str, Any] = {
     "balance": st.sampled_from(["terms", "raw"]),
     "objective": st.sampled_from(["relu2", "owl; relu1", "owl - 2*relu1", "conv2:3"]),
     "focus": st.sampled_from([0, 2]),
+    "certainty": st.sampled_from([0, 0.4]),
 }
 SHAPES = st.fixed_dictionaries({}, optional=STEPPED)
 SOURCES = st.sampled_from(["noise", "black", "white", "edge"])

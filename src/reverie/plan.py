@@ -181,7 +181,8 @@ def _objectives(network: Network, recipe: Recipe, assets: Assets) -> list[Object
     held = (-recipe.likeness * distance()).terms if recipe.likeness else ()
     if not text:
         return [Objective(terms + held)]
-    texts = [resolve(network, each, recipe.focus, assets, recipe.inset) for each in schedule.objectives(text)]
+    how = (recipe.focus, assets, recipe.inset, recipe.certainty)
+    texts = [resolve(network, each, *how) for each in schedule.objectives(text)]
     return [Objective(terms + each.terms + held) for each in texts]
 
 

@@ -189,6 +189,13 @@ class Recipe(_Settings):
         description="Power by which a layer's channels are weighted by how much the "
         "picture excites them, 0 (all alike) to 8.",
     )
+    certainty: float = Field(
+        0.0,
+        ge=0,
+        le=8,
+        description="How strongly a class is to be no other one, 0 to 8: the weight of its log-probability beside "
+        "its logit.",
+    )
     pad: int = Field(
         12,
         ge=0,

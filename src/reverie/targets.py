@@ -83,10 +83,12 @@ def resolve(
     focus: float = 0.0,
     assets: Assets = NOTHING,
     inset: int = 0,
+    certainty: float = 0.0,
 ) -> Objective:
     """The objective that ``text`` means for ``network``; :class:`UnknownName` for what it lacks.
 
-    Without the outer ``inset`` cells of the maps it looks at.
+    Without the outer ``inset`` cells of the maps it looks at. Each class is its logit and ``certainty`` times its
+    log-probability.
     With ``assets`` that have guides, ``network`` is the one that will dream: it looks at them here.
 
     >>> resolve(load("motif"), "0.7*owl + 0.3*stage3")       # doctest: +SKIP
@@ -95,7 +97,7 @@ def resolve(
     for target in parse(text):
         names = target.names()
         for name in names:
-            found = inside(_Resolver(network, target, name, focus, assets).objective(), inset)
+            found = inside(_Resolver(network, target, name, focus, assets, certainty).objective(), inset)
             if target.mask:
                 found = masked(found, assets.mask(target.mask), target.mask)
             terms.extend((found * (target.weight / len(names))).terms)
@@ -177,6 +179,7 @@ class _Resolver:
     name: str
     focus: float
     assets: Assets
+    certainty: float = 0.0
 
     def objective(self) -> Objective:
         if self.target.function:
@@ -220,8 +223,11 @@ class _Resolver:
     def of_class(self, *indices: int) -> Objective:
         network = self.network
         label = "|".join(network.labels[index] for index in indices)
-        form = objectives.log_probability if self.target.function == "logprob" else objectives.logit
-        found = form(network.logits, *indices, label=label)
+        forms = {objectives.log_probability: 1.0} if self.target.function == "logprob" else {objectives.logit: 1.0}
+        if self.certainty and not self.target.function:
+            forms[objectives.log_probability] = self.certainty
+        wanted = (weight * form(network.logits, *indices, label=label) for form, weight in forms.items())
+        found = Objective(tuple(term for each in wanted for term in each.terms))
         return _honest(network.require_layer(network.logits), found)
 
     def call(self) -> Objective:

@@ -24,7 +24,7 @@ RUN = Group("Run options", sort_key=6)
 # Options of the Recipe by what they are about; those of no group are what to dream.
 _ABOUT = {
     STEPS: "octaves octave_scale smallest above steps step_size schedule max_gain optimizer step_decay momentum "
-    "detail cooldown",
+    "headroom detail cooldown",
     GRADIENT: "bands fine coarse spread gray pyramid normalize smooth smooth_sigma smooth_weights smooth_kernel "
     "smooth_border color",
     SEEN: "jitter inset pad border rotate zoom resettle grain crop last_crop crop_size views redirect",

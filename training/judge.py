@@ -28,7 +28,8 @@ from training.train import CACHE, normalized
 
 PHOTOS = ("sky", "landscape", "portrait", "cat", "coffee")
 EXAMPLES = Path(__file__).parents[1] / "examples"
-SIZE, CROP, CROPS = "400", 80, 3
+SIZE, CROPS = "400", 3
+SIDES, SEEN = (80, 160), 80  # pixels of the crops, near and from afar, and at which the critic sees both
 TWINS = {
     "owl": "great grey owl", "peacock": "peacock", "honeycomb": "honeycomb", "castle": "castle", "zebra": "zebra",
     "leopard": "leopard", "jellyfish": "jellyfish", "butterfly": "monarch", "daisy": "daisy", "mushroom": "mushroom",
@@ -48,28 +49,33 @@ class Verdict:
     rank: int
     before: int
     correlation: float
-    crops: Tensor  # [CROPS, 3, CROP, CROP]
+    crops: Tensor  # the wide ones, [CROPS, 3, 160, 160]
 
 
-def changed(source: Tensor, dream: Tensor) -> list[tuple[int, int]]:
-    """Top left corners of the CROPS squares, apart from each other, where the dream changed most."""
-    change = F.avg_pool2d((dream - source).abs().mean(1, keepdim=True), CROP, 1)[0, 0].clone()
+def changed(source: Tensor, dream: Tensor, side: int) -> list[tuple[int, int]]:
+    """Top left corners of CROPS squares of that side, apart from each other, where the dream changed most."""
+    change = F.avg_pool2d((dream - source).abs().mean(1, keepdim=True), side, 1)[0, 0].clone()
     found = []
     for _ in range(CROPS):
         y, x = divmod(int(change.argmax()), change.shape[1])
         found.append((y, x))
-        change[max(0, y - CROP // 2) : y + CROP // 2, max(0, x - CROP // 2) : x + CROP // 2] = -1
+        change[max(0, y - side // 2) : y + side // 2, max(0, x - side // 2) : x + side // 2] = -1
     return found
 
 
-def cut(picture: Tensor, corners: list[tuple[int, int]]) -> Tensor:
-    return torch.cat([picture[..., y : y + CROP, x : x + CROP] for y, x in corners])
+def cut(picture: Tensor, corners: list[tuple[int, int]], side: int) -> Tensor:
+    return torch.cat([picture[..., y : y + side, x : x + side] for y, x in corners])
 
 
-def place(judge: nn.Module, crops: Tensor, label: int) -> int:
-    """How many classes the judge holds for likelier than ``label``, over all crops together."""
+def guess(judge: nn.Module, crops: Tensor) -> Tensor:
+    """How likely the judge holds each class to be, [K], on the mean of some crops [N, 3, S, S]."""
     with torch.no_grad():
-        likely = judge(normalized(crops)).mean((2, 3)).log_softmax(1).exp().mean(0)
+        likely: Tensor = judge(normalized(resize(crops, (SEEN, SEEN)).clamp(0, 1))).mean((2, 3)).softmax(1).mean(0)
+    return likely
+
+
+def place(likely: Tensor, label: int) -> int:
+    """How many classes are held for likelier than ``label``."""
     return int((likely > likely[label]).sum())
 
 
@@ -80,22 +86,28 @@ def coarse(picture: Tensor) -> np.ndarray:
     return F.adaptive_avg_pool2d(picture, grid).flatten().numpy()
 
 
-def verdict(judge: nn.Module, motif: str, photo: str) -> Verdict:
-    """``motif`` dreamt into ``photo`` with the preset for a single thing."""
+def dreamt(motif: str, photo: str) -> tuple[Tensor, Tensor]:
+    """A photograph and ``motif`` dreamt into it with the preset for a single thing, both [1, 3, H, W]."""
     work = api.job(EXAMPLES / f"{photo}.jpg", preset="vivid", objective=f"class:{motif}", size=SIZE)
     *_, last = work.frames()
-    source = resize(work.source, work.plan.size).clamp(0, 1)
-    corners, label = changed(source, last.image), list(MOTIFS).index(motif)
-    crops = cut(last.image, corners)
-    before = place(judge, cut(source, corners), label)
-    kept = float(np.corrcoef(coarse(source), coarse(last.image))[0, 1])
-    return Verdict(motif, photo, place(judge, crops, label), before, kept, crops)
+    return resize(work.source, work.plan.size).clamp(0, 1), last.image
+
+
+def verdict(judge: nn.Module, motif: str, photo: str, source: Tensor, dream: Tensor) -> Verdict:
+    """What the judge says of a dream: of crops where it changed most, seen near and from afar."""
+    label, after, before = list(MOTIFS).index(motif), torch.zeros(()), torch.zeros(())
+    for side in SIDES:
+        corners = changed(source, dream, side)
+        crops = cut(dream, corners, side)
+        after, before = after + guess(judge, crops), before + guess(judge, cut(source, corners, side))
+    kept = float(np.corrcoef(coarse(source), coarse(dream))[0, 1])
+    return Verdict(motif, photo, place(after, label), place(before, label), kept, crops)
 
 
 def _of_motif(motif: str) -> list[Verdict]:
     torch.set_num_threads(1)
     judge = critic()
-    return [verdict(judge, motif, photo) for photo in PHOTOS]
+    return [verdict(judge, motif, photo, *dreamt(motif, photo)) for photo in PHOTOS]
 
 
 def verdicts() -> list[Verdict]:

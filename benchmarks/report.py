@@ -26,7 +26,8 @@ ELSEWHERE = """## Measured by hand
 
 gordicaleksa/pytorch-deepdream at f37d99a, which no package index has: whole runs of 4 octaves (1.8 apart) x 10 steps at
 512x384 with our preset `gordicaleksa`, random weights on both sides, 2 threads, medians of 3 rounds in turn on an AMD
-EPYC with AVX-512 bf16 and no AMX; the last row is a 1024x576 picture by each side's defaults, picture for picture, 1 round.
+EPYC with AVX-512 bf16 and no AMX; the last row is a 1024x576 picture by each side's defaults, picture for picture,
+1 round.
 
 | | theirs, s | ours bf16, s | | ours fp32, s | |
 | --- | --- | --- | --- | --- | --- |

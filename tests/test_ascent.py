@@ -200,6 +200,16 @@ def test_terms_balanced_by_scales_from_before_go_back_in_one_pass(tiny: Network)
     assert held.scales is measured.scales
 
 
+def test_the_sum_of_looks_knows_what_all_of_them_tell() -> None:
+    x, found = noise(1, 3, 4, 4), torch.tensor([[1.0], [2.0]])
+    lasting = ascent.Slope(torch.ones(1), torch.ones(2, 1), x, scales=found)
+    silent = replace(lasting, scales=None)
+    assert (lasting + silent).scales is None and (silent + lasting).scales is None
+    mean = (lasting + replace(lasting, gradient=3 * x, scales=3 * found)) / 2
+    torch.testing.assert_close(mean.gradient, 2 * x)
+    assert mean.strength is None and torch.equal(mean.scales, 2 * found)
+
+
 def test_scales_do_not_last_where_a_term_is_silent_or_about_the_picture(tiny: Network) -> None:
     found = torch.tensor([[1.0], [2.0]])
     assert ascent.lasting(A + B, found) is found

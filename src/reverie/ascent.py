@@ -108,14 +108,17 @@ class Slope:
     scales: Tensor | None = None
 
     def __add__(self, other: Slope) -> Slope:
-        return self._each(lambda name, own: own + getattr(other, name))
+        # What one of the looks did not tell, or may not last, the sum does not know either.
+        more = {each.name: getattr(other, each.name) for each in fields(other)}
+        return self._each(lambda name, own: None if more[name] is None else own + more[name])
 
     def __truediv__(self, count: int) -> Slope:
         return self._each(lambda name, own: own / count)
 
-    def _each(self, change: Callable[[str, Tensor], Tensor]) -> Slope:
+    def _each(self, change: Callable[[str, Tensor], Tensor | None]) -> Slope:
         own = {each.name: getattr(self, each.name) for each in fields(self)}
-        return replace(self, **{name: change(name, value) for name, value in own.items() if value is not None})
+        changed: dict[str, Any] = {name: change(name, each) for name, each in own.items() if each is not None}
+        return replace(self, **changed)
 
 
 def slope(

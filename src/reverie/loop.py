@@ -151,7 +151,7 @@ def _octave(
     for step in range(octave.steps):
         network = plan.network.redirected() if step < octave.redirect else plan.network
         view = octave.crops[step] if octave.crops else octave.transform
-        # A pass back for each term at every step would be half of a dream's time, for scales that hardly change.
+        # A pass back for each term at every step would be a third of a dream's time, for scales that hardly change.
         held = None if step % HELD == 0 or step == octave.redirect else scales
         how = (plan.balance, plan.look, sight, plan.opacity < 1, held)
         looks = (

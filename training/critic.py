@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from training.train import CACHE, LABELS, Settings, StandardizedConv, evaluate, train
 
-SETTINGS = Settings(seed=1, scenes=1, renders=160, held_out=20, phases=((1100, 64, 0.0),), keep_every=200)
+SETTINGS = Settings(
+    seed=1, scenes=1, renders=320, held_out=20, phases=((1200, 64, 0.0), (1400, 64, 0.75)), keep_every=200
+)
 
 
 class Block(nn.Module):

@@ -229,3 +229,19 @@ def test_locked_color_has_the_mean_and_the_contrast_of_the_source() -> None:
 def test_locked_color_of_a_flat_dream_is_flat() -> None:
     made = ops.recolored(torch.full((1, 3, 5, 5), 0.2), image(5, 5).float(), "locked")
     assert float(made.std((-2, -1)).max()) < 1e-6
+
+
+@pytest.mark.parametrize("shape", [(2, 5), (2, 5, 4, 3)])
+def test_the_mean_of_squares_has_the_gradient_that_autograd_finds(shape: tuple[int, ...]) -> None:
+    x = noise(*shape, seed=1, dtype=torch.float64)
+    if len(shape) == 4:
+        x = x.contiguous(memory_format=torch.channels_last)
+    leaf, twin = x.clone().requires_grad_(True), x.clone().requires_grad_(True)
+    torch.testing.assert_close(ops.mean_of_squares(leaf), twin.square().mean(1))
+    (found,), (expected,) = (
+        torch.autograd.grad(made.sin().sum(), of)
+        for made, of in ((ops.mean_of_squares(leaf), leaf), (twin.square().mean(1), twin))
+    )
+    torch.testing.assert_close(found, expected)
+    assert found.stride() == x.stride()
+    assert torch.autograd.gradgradcheck(ops.mean_of_squares, (leaf,))

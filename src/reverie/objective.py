@@ -16,10 +16,9 @@ from torch import Tensor
 
 from reverie.errors import UsageError
 from reverie.network import Activations
+from reverie.ops import mean_of_squares
 
-Score = Callable[
-    [Activations], Tensor
-]  # activations -> [B], or [B, h, w] where a score is told place by place
+Score = Callable[[Activations], Tensor]  # to [B], or [B, h, w] where a score is told place by place
 
 
 @dataclass(frozen=True, eq=False)
@@ -265,8 +264,8 @@ def layer(name: str, focus: float = 0.0) -> Objective:
 
     def weighted(weight: Tensor | None) -> Term:
         def places(activations: Activations) -> Tensor:
-            squares = activations[name].square()
-            return 0.5 * (squares if weight is None else weight * squares).mean(1)
+            a = activations[name]
+            return 0.5 * (mean_of_squares(a) if weight is None else (weight * a.square()).mean(1))
 
         return over_places(name, places, [name])
 
@@ -289,7 +288,7 @@ def mean(name: str) -> Objective:
 
 def mean_square(name: str) -> Objective:
     """Mean square of a layer, mean(a^2) (lucid's deepdream objective)."""
-    return Objective((over_places(f"meansquare({name})", lambda seen: seen[name].square().mean(1), [name]),))
+    return Objective((over_places(f"meansquare({name})", lambda seen: mean_of_squares(seen[name]), [name]),))
 
 
 def sum_square(name: str) -> Objective:
@@ -327,7 +326,7 @@ def favorites(name: str, count: int, weakest: bool = False) -> Objective:
         if weakest:
             energy = torch.where(energy > 0, -energy, -torch.inf)
         chosen = energy.topk(min(count, len(energy))).indices
-        return over_places(label, lambda seen: 0.5 * seen[name][:, chosen].square().mean(1), [name])
+        return over_places(label, lambda seen: 0.5 * mean_of_squares(seen[name][:, chosen]), [name])
 
     (term,) = layer(name).terms
     return Objective((replace(term, name=label, measure=measure),))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -248,3 +248,26 @@ def cropped(image: Tensor, shape: Size) -> Tensor:
     ch, cw = max(1, min(h, round(shape[0] * scale))), max(1, min(w, round(shape[1] * scale)))
     top, left = (h - ch) // 2, (w - cw) // 2
     return image[..., top : top + ch, left : left + cw]
+
+
+def mean_of_squares(x: Tensor) -> Tensor:
+    """``x`` [B, C, ...] to the mean square over its channels, [B, ...].
+
+    Its gradient is laid out in memory as ``x`` is, where autograd's own is not: a channels-last network would
+    have to turn it around again and again.
+    """
+    found: Tensor = _MeanOfSquares.apply(x)  # type: ignore[no-untyped-call]
+    return found
+
+
+class _MeanOfSquares(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return x.square().mean(1)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        found: Tensor = x * (g * (2 / x.shape[1])).unsqueeze(1)
+        return found

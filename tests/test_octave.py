@@ -48,7 +48,8 @@ def test_auto_shares_them_to_the_pixel_on_the_short_side(h: int, w: int, times: 
 
 def test_auto_starts_at_the_smallest_size_and_grows_by_the_scale() -> None:
     assert sizes((512, 512), "auto", 2.0, 64) == [(64, 64), (128, 128), (256, 256), (512, 512)]
-    assert sizes((600, 600), "auto", 2.0, 64)[-2:] == [(512, 512), (600, 600)]
+    assert sizes((750, 750), "auto", 2.0, 64)[-2:] == [(512, 512), (750, 750)]
+    assert sizes((700, 700), "auto", 2.0, 64)[-2:] == [(256, 256), (700, 700)]  # less than half a step
 
 
 def test_auto_takes_no_step_that_is_hardly_one() -> None:

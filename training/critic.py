@@ -1,7 +1,8 @@
 """The critic: a second network that judges whether a dream shows its motif. ``python -m training.critic``.
 
-It has another architecture, another seed and renders of its own, was never attacked and is never
-dreamt with; it is not in the wheel.
+It has another architecture, another seed and renders of its own and is never dreamt with; it is not in the wheel.
+Half of its training is under a small attack: one that was never attacked names 88 % of held-out renders right, this
+one 93 %, and goes by forms rather than by speckle, as eyes do.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Do dreams show their motif? Every motif into five photographs, judged by the critic.
 
-``python -m training.judge`` prints the figures of the model card and writes, into the cache, a
-picture of 40 crops for a blind look with its key. With ``--squeezenet FILE`` (torchvision's
+``python -m training.judge`` prints the figures of the model card and writes, into the cache, 40 crops
+for a blind look with their key. With ``--squeezenet FILE`` (torchvision's
 squeezenet1_0 weights) it also tells what that network guesses for motifs that ImageNet knows.
 """
 
@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reverie import api, atlas, image, zoo
+from reverie import api, image, zoo
 from reverie.ops import resize
 from training.critic import critic
 from training.motifs import MOTIFS
@@ -134,18 +134,21 @@ def summary(found: list[Verdict]) -> dict[str, float]:
 
 
 def blind(found: list[Verdict], folder: Path, count: int = 40, seed: int = 0) -> None:
-    """A sheet of numbered crops, ten words for each, and the key: somebody is shown the first two."""
+    """Numbered crops, ten words for each, and the key: somebody is shown the first two.
+
+    A picture each, three times enlarged: a sheet of them all would be shrunk by whatever shows it.
+    """
     rng = np.random.default_rng(seed)
-    cells, words, key = [], {}, {}
+    words, key = {}, {}
+    folder.mkdir(parents=True, exist_ok=True)
     for number, at in enumerate(rng.choice(len(found), count, replace=False), 1):
         crops, motif = found[at].crops, found[at].motif
-        whole = resize(crops[int(rng.integers(CROPS))][None], (240, 240)).clamp(0, 1)
+        whole = resize(crops[int(rng.integers(CROPS))][None], (480, 480)).clamp(0, 1)
         others = rng.choice([name for name in MOTIFS if name != motif], 9, replace=False)
-        cells.append((str(number), whole))
+        image.save(folder / f"{number:02d}.png", whole, overwrite=True)
         words[number], key[number] = sorted([motif, *map(str, others)]), motif
-    image.save(folder / "blind.png", atlas.sheet(cells, 8), overwrite=True)
-    (folder / "blind-words.json").write_text(json.dumps(words, indent=1))
-    (folder / "blind-key.json").write_text(json.dumps(key, indent=1))
+    (folder / "words.json").write_text(json.dumps(words, indent=1))
+    (folder.parent / "blind-key.json").write_text(json.dumps(key, indent=1))
 
 
 def twins(found: list[Verdict], weights: Path) -> dict[str, int]:
@@ -170,7 +173,7 @@ if __name__ == "__main__":
     options = parser.parse_args()
     result = verdicts()
     print(json.dumps(summary(result)))
-    blind(result, CACHE)
-    print(f"blind look: {CACHE / 'blind.png'}")
+    blind(result, CACHE / "blind")
+    print(f"blind look: {CACHE / 'blind'}")
     if options.squeezenet:
         print(json.dumps(twins(result, options.squeezenet)))

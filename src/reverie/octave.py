@@ -24,7 +24,7 @@ def sizes(
     short = min(final)
     if octaves == "auto":
         sides, side = [], float(smallest)
-        while side * 1.1 < short:
+        while side * scale**0.5 < short:
             sides.append(side)
             side *= scale
         factors = [side / short for side in sides]

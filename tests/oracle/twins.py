@@ -135,7 +135,7 @@ def octave_sizes(final: Size, octaves: int | str, scale: float, smallest: int) -
     short = min(final)
     sides: list[float] = []
     if octaves == "auto":
-        while (side := smallest * scale ** len(sides)) < short / 1.1:
+        while (side := smallest * scale ** len(sides)) < short / scale**0.5:
             sides.append(side)
     else:
         for k in range(int(octaves) - 1, 0, -1):

@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reverie import api, image, zoo
+from reverie.network import Network
 from reverie.ops import resize
 from training.critic import critic
 from training.motifs import MOTIFS
@@ -50,6 +51,7 @@ class Verdict:
     before: int
     correlation: float
     crops: Tensor  # the wide ones, [CROPS, 3, 160, 160]
+    shown: Tensor  # one for a blind look, [3, 160, 160]
 
 
 def changed(source: Tensor, dream: Tensor, side: int) -> list[tuple[int, int]]:
@@ -79,6 +81,16 @@ def place(likely: Tensor, label: int) -> int:
     return int((likely > likely[label]).sum())
 
 
+def surest(network: Network, dream: Tensor, label: int, side: int) -> list[tuple[int, int]]:
+    """Top left corner of the square of that side where the dreaming network sees most of a class."""
+    with torch.no_grad():
+        logits = network.capture(dream, [network.logits])[network.logits][:, label : label + 1]
+    stride = dream.shape[-1] / logits.shape[-1]
+    within = F.avg_pool2d(logits, min(round(side / stride), *logits.shape[-2:]), 1)[0, 0]
+    y, x = divmod(int(within.argmax()), within.shape[1])
+    return [(min(round(y * stride), dream.shape[-2] - side), min(round(x * stride), dream.shape[-1] - side))]
+
+
 def coarse(picture: Tensor) -> np.ndarray:
     """Area average to about 48 px on the long side."""
     h, w = picture.shape[-2:]
@@ -101,7 +113,8 @@ def verdict(judge: nn.Module, motif: str, photo: str, source: Tensor, dream: Ten
         crops = cut(dream, corners, side)
         after, before = after + guess(judge, crops), before + guess(judge, cut(source, corners, side))
     kept = float(np.corrcoef(coarse(source), coarse(dream))[0, 1])
-    return Verdict(motif, photo, place(after, label), place(before, label), kept, crops)
+    shown = cut(dream, surest(zoo.load("motif"), dream, label, SIDES[1]), SIDES[1])[0]
+    return Verdict(motif, photo, place(after, label), place(before, label), kept, crops, shown)
 
 
 def _of_motif(motif: str) -> list[Verdict]:
@@ -136,14 +149,14 @@ def summary(found: list[Verdict]) -> dict[str, float]:
 def blind(found: list[Verdict], folder: Path, count: int = 40, seed: int = 0) -> None:
     """Numbered crops, ten words for each, and the key: somebody is shown the first two.
 
-    A picture each, three times enlarged: a sheet of them all would be shrunk by whatever shows it.
+    The crops show where the network believes that it has drawn its motif; what changed most is often the photograph's
+    own outlines, strengthened. A picture each, three times enlarged: a sheet of them all would be shrunk by whatever shows it.
     """
     rng = np.random.default_rng(seed)
     words, key = {}, {}
     folder.mkdir(parents=True, exist_ok=True)
     for number, at in enumerate(rng.choice(len(found), count, replace=False), 1):
-        crops, motif = found[at].crops, found[at].motif
-        whole = resize(crops[int(rng.integers(CROPS))][None], (480, 480)).clamp(0, 1)
+        motif, whole = found[at].motif, resize(found[at].shown[None], (480, 480)).clamp(0, 1)
         others = rng.choice([name for name in MOTIFS if name != motif], 9, replace=False)
         image.save(folder / f"{number:02d}.png", whole, overwrite=True)
         words[number], key[number] = sorted([motif, *map(str, others)]), motif

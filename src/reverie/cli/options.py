@@ -63,7 +63,7 @@ def _options(name: str, model: type[BaseModel], group: Group | None, without: tu
             group=group or _GROUPS.get(key, WHAT),
             show_default=False,
             allow_leading_hyphen=key != "at",
-            negative=() if field.default == () or field.annotation is bool else None,
+            negative=(),
             consume_multiple=key == "at",  # a time, and any number of things that hold there
         )
         fields.append(

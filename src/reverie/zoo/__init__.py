@@ -30,7 +30,6 @@ class Entry:
     build: str
     about: str
     bundled: str = ""  # weights beside the module, if any
-    official: str = ""  # the name of the published file that fits
 
 
 __all__ = [
@@ -53,72 +52,17 @@ NETWORKS: dict[str, Entry] = {
         "built in: owls, eyes, feathers, roses and more, trained on rendered motifs",
         bundled="motif.safetensors",
     ),
-    "alexnet": Entry(
-        "alexnet",
-        "alexnet",
-        "AlexNet (2014), 1000 ImageNet classes",
-        official="alexnet-owt-7be5be79.pth",
-    ),
-    "vgg16": Entry(
-        "vgg",
-        "vgg16",
-        "VGG 16, 1000 ImageNet classes",
-        official="vgg16-397923af.pth",
-    ),
-    "vgg19": Entry(
-        "vgg",
-        "vgg19",
-        "VGG 19, 1000 ImageNet classes",
-        official="vgg19-dcbb9e9d.pth",
-    ),
-    "googlenet": Entry(
-        "googlenet",
-        "googlenet",
-        "GoogLeNet with batch norm, 1000 ImageNet classes",
-        official="googlenet-1378be20.pth",
-    ),
-    "googlenet-bvlc": Entry(
-        "googlenet",
-        "googlenet_bvlc",
-        "Caffe's GoogLeNet, the network of the first deep dreams, 1000 ImageNet classes",
-        official="bvlc_googlenet.caffemodel",
-    ),
-    "inception_v1": Entry(
-        "inception_v1",
-        "inception_v1",
-        "TensorFlow's GoogLeNet of 2015 ('inception5h'), 1008 classes",
-        official="inception5h.pth",
-    ),
-    "inception_v3": Entry(
-        "inception_v3",
-        "inception_v3",
-        "Inception v3, 1000 ImageNet classes",
-        official="inception_v3_google-0cc3c7bd.pth",
-    ),
-    "resnet18": Entry(
-        "resnet",
-        "resnet18",
-        "ResNet 18, 1000 ImageNet classes",
-        official="resnet18-f37072fd.pth",
-    ),
-    "resnet50": Entry(
-        "resnet",
-        "resnet50",
-        "ResNet 50, 1000 ImageNet classes",
-        official="resnet50-11ad3fa6.pth",
-    ),
-    "squeezenet1_0": Entry(
-        "squeezenet",
-        "squeezenet1_0",
-        "SqueezeNet 1.0, 1000 ImageNet classes",
-        official="squeezenet1_0-b66bff10.pth",
-    ),
-    "squeezenet1_1": Entry(
-        "squeezenet",
-        "squeezenet1_1",
-        "SqueezeNet 1.1, 1000 ImageNet classes",
-        official="squeezenet1_1-b8a52dc0.pth",
-    ),
+    "alexnet": Entry("alexnet", "alexnet", "AlexNet (2014), 1000 ImageNet classes"),
+    "vgg16": Entry("vgg", "vgg16", "VGG 16, 1000 ImageNet classes"),
+    "vgg19": Entry("vgg", "vgg19", "VGG 19, 1000 ImageNet classes"),
+    "googlenet": Entry("googlenet", "googlenet", "GoogLeNet with batch norm, 1000 ImageNet classes"),
+    "googlenet-bvlc": Entry("googlenet", "googlenet_bvlc", "Caffe's GoogLeNet, the network of the first deep dreams, 1000 ImageNet classes"),
+    "inception_v1": Entry("inception_v1", "inception_v1", "TensorFlow's GoogLeNet of 2015 ('inception5h'), 1008 classes"),
+    "inception_v3": Entry("inception_v3", "inception_v3", "Inception v3, 1000 ImageNet classes"),
+    "resnet18": Entry("resnet", "resnet18", "ResNet 18, 1000 ImageNet classes"),
+    "resnet50": Entry("resnet", "resnet50", "ResNet 50, 1000 ImageNet classes"),
+    "squeezenet1_0": Entry("squeezenet", "squeezenet1_0", "SqueezeNet 1.0, 1000 ImageNet classes"),
+    "squeezenet1_1": Entry("squeezenet", "squeezenet1_1", "SqueezeNet 1.1, 1000 ImageNet classes"),
 }
 
 

@@ -94,8 +94,8 @@ class Recipe(_Settings):
         0.75,
         gt=0,
         le=4,
-        description="How far each octave goes against the one before, above 0, at most 4: in fewer steps, or in shorter "
-        "ones with --schedule even. Below 1 fine detail adorns the large forms instead of replacing them.",
+        description="How far each octave goes against the one before, above 0, at most 4: in fewer steps, or in "
+        "shorter ones with --schedule even. Below 1 fine detail adorns the large forms instead of replacing them.",
     )
     momentum: float = Field(
         0.3,

@@ -56,8 +56,12 @@ NETWORKS: dict[str, Entry] = {
     "vgg16": Entry("vgg", "vgg16", "VGG 16, 1000 ImageNet classes"),
     "vgg19": Entry("vgg", "vgg19", "VGG 19, 1000 ImageNet classes"),
     "googlenet": Entry("googlenet", "googlenet", "GoogLeNet with batch norm, 1000 ImageNet classes"),
-    "googlenet-bvlc": Entry("googlenet", "googlenet_bvlc", "Caffe's GoogLeNet, the network of the first deep dreams, 1000 ImageNet classes"),
-    "inception_v1": Entry("inception_v1", "inception_v1", "TensorFlow's GoogLeNet of 2015 ('inception5h'), 1008 classes"),
+    "googlenet-bvlc": Entry(
+        "googlenet", "googlenet_bvlc", "Caffe's GoogLeNet, the network of the first deep dreams, 1000 ImageNet classes"
+    ),
+    "inception_v1": Entry(
+        "inception_v1", "inception_v1", "TensorFlow's GoogLeNet of 2015 ('inception5h'), 1008 classes"
+    ),
     "inception_v3": Entry("inception_v3", "inception_v3", "Inception v3, 1000 ImageNet classes"),
     "resnet18": Entry("resnet", "resnet18", "ResNet 18, 1000 ImageNet classes"),
     "resnet50": Entry("resnet", "resnet50", "ResNet 50, 1000 ImageNet classes"),

@@ -150,7 +150,8 @@ def blind(found: list[Verdict], folder: Path, count: int = 40, seed: int = 0) ->
     """Numbered crops, ten words for each, and the key: somebody is shown the first two.
 
     The crops show where the network believes that it has drawn its motif; what changed most is often the photograph's
-    own outlines, strengthened. A picture each, three times enlarged: a sheet of them all would be shrunk by whatever shows it.
+    own outlines, strengthened. A picture each, three times enlarged: a sheet of them all would be shrunk by whatever
+    shows it.
     """
     rng = np.random.default_rng(seed)
     words, key = {}, {}

@@ -57,6 +57,13 @@ def test_three_films_and_their_replays(here, capsys):
     assert Path("clip-motif-stage1-video-poster.png").exists() and Path("clip-motif-stage1-video-sheet.png").exists()
 
 
+def test_a_loop_is_shot_and_replayed(here):
+    assert main(["film", "zoom", "photo.png", "--loop", "--duration", "0.1s", *QUICK, "--out", "loop.mp4"]) == 0
+    assert Clip(Path("loop.mp4")).count == 2
+    assert main(["replay", "loop.mp4"]) == 0
+    assert Path("loop-replay.mp4").read_bytes() == Path("loop.mp4").read_bytes()
+
+
 def test_the_default_name_never_overwrites_and_json_tells_every_frame(here, capsys):
     for _ in range(2):
         assert main(["film", "video", "clip.mp4", "--json", *QUICK]) == 0

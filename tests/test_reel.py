@@ -42,6 +42,15 @@ def test_what_is_kept_comes_back_to_the_bit(tmp_path):
     assert len(list((tmp_path / "reel").glob("*.safetensors"))) == 2  # memory on disk does not grow with states
 
 
+def test_a_state_may_hold_one_tensor_twice(tmp_path):
+    shared = torch.rand(1, 3, 9, 7)
+    with Reel(tmp_path / "reel", "one") as reel:
+        reel.add(Take(shared, Fraction(0), {"image": shared, "first": shared, "part": shared[:, :2]}))
+        state = reel.done().state
+    assert torch.equal(state["image"], shared) and torch.equal(state["first"], shared)
+    assert torch.equal(state["part"], shared[:, :2])
+
+
 def test_a_new_reel_has_nothing_done(tmp_path):
     with Reel(tmp_path / "reel", "one") as reel:
         assert reel.done() is None and len(reel) == 0 and list(reel.frames()) == []

@@ -200,6 +200,25 @@ def test_an_interrupted_video_goes_on_to_the_same_bytes(clip, tmp_path):
     assert not shooting.reel_of(out).exists()
 
 
+@pytest.mark.parametrize("at", [0, 2])
+def test_an_interrupted_loop_goes_on_to_the_same_bytes(tmp_path, at):
+    picture, settings = clips.patches(1)[0], Zoom.of(loop=True, duration="0.5s", fps="8", zoom=2, spiral=0.2)
+
+    def made():
+        return shooting.film("zoom", picture, settings, **QUICK)
+
+    def stop(shot):
+        if shot.index == at:
+            raise KeyboardInterrupt
+
+    whole, out = tmp_path / "whole.mp4", tmp_path / "out.mp4"
+    shooting.shoot(made(), whole)
+    with pytest.raises(KeyboardInterrupt):
+        shooting.shoot(made(), out, on_shot=stop)
+    shooting.shoot(made(), out)
+    assert Clip(out).count == 4 and out.read_bytes() == whole.read_bytes()
+
+
 def test_other_settings_do_not_touch_a_reel_that_lies_there(zoom, tmp_path):
     out = tmp_path / "out.mp4"
 

@@ -77,7 +77,8 @@ class Reel:
         """Keep a frame and its state for good; the frame before last gives up its state."""
         index, picture = len(self), io.BytesIO()
         Image.fromarray(to_uint8(take.image)).save(picture, "PNG", compress_level=2)
-        state = save({name: each.detach().cpu().contiguous() for name, each in take.state.items()})
+        # Copies, since safetensors refuses tensors that share memory: a loop's first image is also its first frame.
+        state = save({name: each.detach().cpu().contiguous().clone() for name, each in take.state.items()})
         sums = hashlib.sha256(picture.getvalue()).hexdigest(), hashlib.sha256(state).hexdigest()
         with self._writing():
             _whole(self._picture(index), picture.getvalue())

@@ -17,6 +17,7 @@ from reverie import budget, image, zoo
 from reverie.ascent import image_gradient
 from reverie.cli import main
 from reverie.errors import UsageError
+from reverie.loop import render
 from reverie.network import Network
 from reverie.plan import Plan, prepare
 from reverie.recipe import Recipe, run
@@ -90,6 +91,22 @@ def test_tiles_that_were_asked_for_are_taken_or_refused() -> None:
     assert fitted(planned(), tile=96, tile_mode="exact", memory="auto").look.side == 96  # type: ignore[union-attr]
     assert fitted(planned(), tile=96, tile_mode="shifted", memory="auto").look.mode == "shifted"  # type: ignore[union-attr]
     assert isinstance(fitted(planned(), tile="auto", tile_mode="shifted", memory="auto").look, Tiles)
+
+
+def test_what_no_tile_makes_small_enough_is_refused_before_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = prepare(zoo.load("motif"), Recipe(octaves=1), (3000, 3000))
+    monkeypatch.setattr(budget, "free", lambda: 100 * MIB)
+    with pytest.raises(UsageError, match="more than is free; give that much --memory, or a smaller --size"):
+        fitted(plan, tile="auto", tile_mode="exact", memory="auto")
+
+
+def test_redirected_steps_share_one_layout() -> None:
+    recipe = Recipe.of({"steps": 3, "octaves": 1, "redirect": 2, "objective": "stage2"})
+    plan = fitted(prepare(zoo.load("motif"), recipe, (128, 160)), tile=64, tile_mode="exact", memory="auto")
+    assert isinstance(plan.look, Tiles)
+    for _ in render(plan, torch.rand(1, 3, 128, 160)):
+        pass
+    assert len(plan.look._layouts) == 2
 
 
 def test_an_estimate_counts_tiles_margins_and_steps() -> None:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from reverie.ascent import image_gradient
+from reverie.errors import InputError
 from reverie.loop import Frame, render
 from reverie.network import Network
 from reverie.ops import resize
@@ -54,6 +55,14 @@ def test_a_dream_agrees_with_a_naive_one_in_numpy(size: tuple[int, int], octaves
     sizes = [octave.size for octave in plan.octaves]
     twin = twins.dream(energy, source[0].double().numpy(), sizes, 3, 0.02, pad)
     np.testing.assert_allclose(dreamt(plan, source)[0].numpy(), twin, atol=1e-4)
+
+
+def test_a_network_that_gives_no_numbers_is_said_at_the_end_of_the_octave() -> None:
+    network = tiny_network()
+    with torch.no_grad():
+        next(network.module.parameters()).fill_(torch.nan)
+    with pytest.raises(InputError, match="values that are no numbers"):
+        dreamt(planned(network, objective="relu1"), torch.rand(1, 3, 32, 32))
 
 
 def test_the_score_of_a_frame_is_the_objective_before_its_step() -> None:

@@ -163,6 +163,7 @@ def test_two_guides_with_two_masks_stay_in_their_halves(tiny: Network) -> None:
 @pytest.mark.parametrize("values", [
     {}, {"blend": 0.3}, {"detail": "lost"}, {"detail": "carry"}, {"octaves": 3, "octave_scale": 1.3}, {"bands": 0},
     {"objective": "caricature(relu2)"}, {"pad": 0}, {"param": "fourier", "optimizer": "adam"},
+    {"color": "locked"}, {"color": "source"}, {"above": 1}, {"above": 1, "color": "locked", "blend": 0.2},
 ])
 def test_outside_a_mask_the_source_stays_to_the_bit(tiny: Network, values: dict) -> None:  # type: ignore[type-arg]
     soft = LEFT.clone()

@@ -18,6 +18,7 @@ from PIL import Image
 import reverie
 from reverie import Recipe, UsageError, api, penalty, zoo
 from reverie.cli import main
+from reverie.cli.visualizing import _weight
 from reverie.expression import named
 from reverie.loop import render
 from reverie.objective import Sight
@@ -322,3 +323,8 @@ def test_squeezenet_names_its_own_class_images(shared: Path) -> None:
     print(f"{named} of 20 named, L a b {tone.tolist()}")
     assert named >= 19
     assert abs(float(tone[1])) < 8 and abs(float(tone[2])) < 8
+
+
+def test_a_small_weight_stays_one() -> None:
+    assert float(_weight("l2", "1e-11")) == 1e-11
+    assert _weight("tv", "0.1") == "0.1"

@@ -41,6 +41,7 @@ SMALL, LARGE = 128, 288  # sides of the pictures that are tried out
 ROOM = 96 << 20  # bytes: what libraries set aside besides, and encoders want at the end
 SLACK = 1.12  # what allocators and libraries take beyond the tensors that are seen
 KEPT = 24  # bytes a pixel that the loop and whoever listens hold besides: the octave's base, the frame
+HOPE = 0.5  # of what is free: a dream is not refused unasked for less, since an estimate may be wrong
 
 
 @dataclass(frozen=True)
@@ -211,6 +212,8 @@ def fitted(plan: Plan, options: Run, batch: int = 1) -> Plan:
     """
     tile, mode, memory = options.tile, options.tile_mode, options.memory
     keeps = can_keep(plan)
+    if mode == "shifted" and tile != "none":
+        _alone(plan)
     if tile != "auto":
         return plan if tile == "none" else replace(plan, look=_tiles(plan, Tiles(tile, mode, keeps)))
     if plan.device.type == "cuda" and memory == "auto" and mode == "exact":
@@ -240,16 +243,16 @@ def fitted(plan: Plan, options: Run, batch: int = 1) -> Plan:
                 f"of {side} px."
             )
             return replace(tiled, notes=(*plan.notes, note) if mode == "exact" else plan.notes)
-    if memory == "auto":
+    if memory == "auto" and (refused or least <= room + HOPE * free()):
         return plan if refused else replace(plan, look=Tiles(SIDES[-1], mode, keeps))
     if refused:
         raise UsageError(
-            f"A picture of {width}x{height} needs more than {readable(memory)}, and cannot be dreamt in exact tiles; "
+            f"A picture of {width}x{height} needs more than {readable(room)}, and cannot be dreamt in exact tiles; "
             "use --tile-mode shifted, a smaller --size or more --memory."
         )
     raise UsageError(
-        f"A picture of {width}x{height} needs at least {readable(least)} with the smallest tiles; give that much "
-        "--memory, or a smaller --size."
+        f"A picture of {width}x{height} needs at least {readable(least)} with the smallest tiles"
+        f"{', more than is free' if memory == 'auto' else ''}; give that much --memory, or a smaller --size."
     )
 
 
@@ -273,6 +276,16 @@ def _tiles(plan: Plan, look: Tiles) -> Tiles:
         for octave in plan.octaves:
             look.layout(plan.network, octave.objective.layers, _seen(octave))
     return look
+
+
+def _alone(plan: Plan) -> None:
+    """Refuse tiles that are dreamt each by itself to what must know where in the picture it is."""
+    for term in (term for octave in plan.octaves for term in octave.objective.terms):
+        if term.follow is not None:
+            raise UsageError(
+                f"{term.name} goes by the place in the picture, which a tile dreamt by itself does not know; use "
+                "--tile-mode exact."
+            )
 
 
 def tiling(plan: Plan) -> dict[str, Any]:

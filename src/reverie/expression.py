@@ -46,6 +46,9 @@ PENALTIES = ("tv", "l1", "l2", "blur", "energy", "distance")
 """Words that mean a property of the picture itself, where no layer is called so."""
 
 DEFAULT = "default"
+
+GREATEST = 1e12
+"""Weights lie between this and its inverse: single precision must bear their squares."""
 """The word for the layer that a network dreams by default, the first where there are several."""
 
 _PICTURE = re.compile(r"\.(?:png|jpe?g|jpe|jfif|webp|tiff?|bmp|gif|avif|hei[cf])$", re.IGNORECASE)
@@ -138,8 +141,10 @@ def guide(text: str) -> Guide:
             "quotes around a name that contains such marks."
         )
     weight = float(found["weight"] or 1)
-    if not math.isfinite(weight) or weight == 0:
-        raise UsageError(f"The guide {text!r} has the weight {found['weight']}; give a number other than 0.")
+    if not 1 / GREATEST <= abs(weight) <= GREATEST:
+        raise UsageError(
+            f"The guide {text!r} has the weight {found['weight']}; give a number from {1 / GREATEST:g} to {GREATEST:g}."
+        )
     return Guide(_plain(found["file"]), _plain(found["layer"]), weight, _plain(found["mask"]))
 
 
@@ -228,8 +233,8 @@ class _Reader:
         if self.at < len(self.tokens) and self.tokens[self.at][0] == "number" and self.peek("*", 1):
             weight = float(self.take()[1])
             self.take()
-        if not math.isfinite(weight) or weight == 0:
-            raise self.wrong("a weight must be a finite number other than 0")
+        if not 1 / GREATEST <= weight <= GREATEST:
+            raise self.wrong(f"a weight must be a number from {1 / GREATEST:g} to {GREATEST:g}, not {weight:g}")
         called = self.at < len(self.tokens) and self.tokens[self.at][0] == "word" and self.peek("(", 1)
         made = self.call() if called else self.target()
         others, mask = list(made.others), ""

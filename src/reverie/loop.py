@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from reverie.ascent import Slope, slope
-from reverie.objective import Sight
+from reverie.errors import InputError
+from reverie.objective import Sight, fitted_mask
 from reverie.octave import handed, start
 from reverie.ops import EPSILON, recolored, resize
 from reverie.param import Param, Pixels
@@ -98,7 +99,13 @@ def render(
             index = end - 1 if ended else index
             done = index + 1 == plan.total
             passed = handed(plan.detail, ground, begun, dreamt) if ended and not done else None
-            shown = _shown(plan, dreamt, base, source, done)
+            shown = _shown(plan, now, dreamt, base, source, done)
+            # A sum tells of any value that is none, without a copy of the picture.
+            if ended and not bool(shown.sum().isfinite()):
+                raise InputError(
+                    f"{plan.network.name} gave values that are no numbers; look at its weights and the objective, or "
+                    "take --precision fp32."
+                )
             which = (at, len(plan.octaves), step, now.steps, index, plan.total)
             gradient = found.gradient if gradients else None
             if found.strength is not None:
@@ -116,17 +123,25 @@ def _within(made: Tensor, source: Tensor) -> Tensor:
     return made.clamp(0, 1).contiguous() if made is source else made.clamp_(0, 1)
 
 
-def _shown(plan: Plan, dreamt: Tensor, base: Tensor, source: Tensor, done: bool) -> Tensor:
-    """What a frame shows: the dream in the source's colors where that was asked for, the last one brought to size."""
+def _shown(plan: Plan, octave: Octave, dreamt: Tensor, base: Tensor, source: Tensor, done: bool) -> Tensor:
+    """What a frame shows: the dream in the source's colors where that was asked for, the last one brought to size.
+
+    Where a mask is black it is the source, whatever else is done.
+    """
+    mask = octave.mask
     if done and tuple(dreamt.shape[-2:]) != plan.size:
         dreamt, base = (resize(each, plan.size).clamp(0, 1) for each in (dreamt, source))
+        if mask is not None:
+            mask = fitted_mask(plan.assets.mask(plan.mask), plan.size).to(dreamt)
+            dreamt = torch.where(mask > 0, dreamt, base)
     if plan.color != "dream":
-        dreamt = recolored(dreamt, base, plan.color)
+        colored = recolored(dreamt, base, plan.color)
+        dreamt = colored if mask is None else dreamt.lerp(colored, mask)
     return dreamt.lerp(base, plan.blend) if done and plan.blend else dreamt
 
 
 def opaque(felt: Tensor, plan: Plan) -> Tensor:
-    """How opaque each pixel is, [B, 1, H, W] in 0..1, out of how strongly it was sought over all steps, ``felt``.
+    """How opaque each pixel is, [B, 1, H, W] in 0..1, out of how strongly the last octave sought it, ``felt``.
 
     The share ``plan.opacity`` of all pixels is so wholly, the others as far as theirs goes (MACO, Fel et al. 2023).
     """
@@ -148,8 +163,9 @@ def _octave(
     del base
     state: Any = None
     scales: Tensor | None = None
+    awake = plan.network.redirected() if octave.redirect else plan.network  # once: tiles are kept by network
     for step in range(octave.steps):
-        network = plan.network.redirected() if step < octave.redirect else plan.network
+        network = awake if step < octave.redirect else plan.network
         view = octave.crops[step] if octave.crops else octave.transform
         # A pass back for each term at every step would be a third of a dream's time, for scales that hardly change.
         held = None if step % HELD == 0 or step == octave.redirect else scales

@@ -26,7 +26,7 @@ from reverie.tile.retreat import Retreat
 from reverie.transform import Transform
 from reverie.viewing import crops, pace, param, rule, views
 
-MAX_PIXELS = 300_000_000  # of an octave above the picture's own size
+MAX_PIXELS = 300_000_000  # of any octave
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +61,10 @@ class Octave:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Everything :func:`reverie.render` needs but the source; ``size`` is (height, width) of the picture."""
+    """Everything :func:`reverie.render` needs but the source; ``size`` is (height, width) of the picture.
+
+    ``mask`` names the one of ``assets`` that says where the picture may change at all, "" for none.
+    """
 
     network: Network
     size: Size
@@ -74,6 +77,7 @@ class Plan:
     precision: Precision
     color: Literal["dream", "source", "locked"] = "dream"
     opacity: float = 1.0
+    mask: str = ""
     look: Look = image_gradient
     notes: tuple[str, ...] = field(default=())
     assets: Assets = NOTHING
@@ -139,6 +143,7 @@ def prepare(
         precision=number_format,
         color=recipe.color,
         opacity=recipe.opacity,
+        mask=recipe.mask or "",
         notes=tuple(notes),
         assets=assets,
     )
@@ -155,6 +160,7 @@ def revised(plan: Plan, recipe: Recipe) -> Plan:
         seed=recipe.seed,
         color=recipe.color,
         opacity=recipe.opacity,
+        mask=recipe.mask or "",
     )
 
 
@@ -166,6 +172,10 @@ def _octaves(
         raise UsageError(
             f"--above {recipe.above} at --octave-scale {recipe.octave_scale:g} asks for an octave of "
             f"{steps[-1][1]}x{steps[-1][0]} pixels; lower one of them."
+        )
+    if size[0] * size[1] > MAX_PIXELS:
+        raise UsageError(
+            f"A picture of {size[1]}x{size[0]} has more than {MAX_PIXELS // 10**6} megapixels; give a smaller --size."
         )
     wanted = _objectives(network, recipe, assets)
     return tuple(

@@ -35,8 +35,9 @@ def noise(recipe: Recipe, size: Size, mean: tuple[float, float, float], generato
         return natural(size, mean, generator)
     if kind == "uniform":
         return torch.rand(1, 3, *size, generator=generator)
-    grid = (round(size[0] * NOISE_SIDE / min(size)), round(size[1] * NOISE_SIDE / min(size)))
-    return cloud(grid, generator)
+    # A ribbon's clouds are drawn out rather than a grid of a million columns.
+    height, width = (min(round(side * NOISE_SIDE / min(size)), 32 * NOISE_SIDE) for side in size)
+    return cloud((height, width), generator)
 
 
 def param(recipe: Recipe) -> Callable[[Tensor], Param]:

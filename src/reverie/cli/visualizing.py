@@ -103,8 +103,7 @@ def _weight(option: str, text: str) -> str:
         good = False
     if not good:
         raise UsageError(f"--{option} must begin with a number from 0, not {text!r}.")
-    # The text of an objective has no exponents with a sign before the number, and knows plain decimals best.
-    return f"{float(text):.10f}".rstrip("0").rstrip(".") or "0"
+    return f"{float(text):.12g}"
 
 
 def visualize(

@@ -17,7 +17,7 @@ import reverie
 from reverie import budget
 from reverie.checkpoint import Checkpoint, differences
 from reverie.cli import main
-from reverie.errors import InputError
+from reverie.errors import InputError, OutputError
 
 SMALL = {"objective": "stage2", "size": "72x60", "octaves": 4, "octave_scale": 1.3, "steps": 5, "precision": "fp32"}
 FLAGS = [f"--{name.replace('_', '-')}={value}" for name, value in SMALL.items()]
@@ -239,3 +239,62 @@ def test_differences_are_named(photo):
     assert differences(ours, ours) == [] and differences(ours, theirs) == ["seed"]
     with pytest.raises(InputError, match="no checkpoint"):
         Checkpoint(photo, ours).found()
+
+
+def test_every_guide_and_mask_counts(photo):
+    for number in (1, 2, 3):
+        pixels = np.random.default_rng(number).integers(0, 256, (40, 50, 3), np.uint8)
+        Image.fromarray(pixels).save(f"{number}.png")
+    values = {**SMALL, "guide": ["1.png", "2.png"]}
+    ours = reverie.job(photo, **values).record
+    Path("3.png").rename("1.png")  # the last guide is what it was
+    theirs = reverie.job(photo, **values).record
+    assert differences(ours, theirs) == ["the guide"] and differences(ours, ours) == []
+    masked = {**SMALL, "objective": "stage2|1.png + stage3|2.png"}
+    ours = reverie.job(photo, **masked).record
+    photo.with_name("photo.png").replace("1.png")
+    Image.open("2.png").save("photo.png")
+    assert "the mask" in differences(ours, reverie.job("photo.png", **masked).record)
+
+
+def test_what_is_not_ours_is_neither_replaced_nor_removed(photo):
+    job, other = (reverie.job(photo, **{**SMALL, "seed": seed}) for seed in (1, 2))
+    first = next(frame for frame in job.frames() if frame.handed is not None)
+    Checkpoint("kept", other.record).keep(first)
+    theirs = Path("kept").read_bytes()
+    for there in (theirs, b"hi"):
+        Path("kept").write_bytes(there)
+        ours = Checkpoint("kept", job.record)
+        assert ours.occupied() and "not of this dream" in ours.trouble
+        ours.keep(first)
+        ours.remove()
+        assert Path("kept").read_bytes() == there and not ours.ours
+    # One of the same dream, which an earlier run left, is gone on with or made anew; it goes with who did so.
+    Checkpoint("kept", other.record).remove()
+    assert Path("kept").exists()
+    Path("kept").write_bytes(theirs)
+    again = Checkpoint("kept", other.record)
+    assert again.found()[0] == 1
+    again.remove()
+    assert not Path("kept").exists()
+
+
+def test_a_checkpoint_that_cannot_be_written_is_refused_before_the_dream(photo):
+    seen: list[reverie.Frame] = []
+    for path, why in (("nope/x", "folder that does not exist"), ("a" * 300, "File name too long")):
+        with pytest.raises(OutputError, match=why) as caught:
+            reverie.dream(photo, resume=path, on_frame=seen.append, **SMALL)
+        assert "\n" not in str(caught.value)
+    assert seen == [] and sorted(path.name for path in Path().iterdir()) == ["photo.png"]
+
+
+def test_a_checkpoint_that_cannot_be_removed_is_told_of(photo, monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    job = reverie.job(photo, **SMALL)
+    kept = Checkpoint("kept", job.record)
+    kept.keep(next(frame for frame in job.frames() if frame.handed is not None))
+    monkeypatch.setattr(Path, "unlink", refuse)
+    kept.remove()
+    assert "kept is not needed any more and cannot be removed (Permission denied)" in kept.trouble

@@ -140,3 +140,9 @@ def test_versions_name_what_decides_the_bytes(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(record, "version", absent)
     assert versions()["torch"] == "unknown"
+
+
+def test_a_picture_of_a_batch_has_a_number_from_zero() -> None:
+    text = example().text().replace('"part":0', '"part":-1')
+    with pytest.raises(InputError, match="damaged or edited"):
+        parse(text, HERE)

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from reverie.errors import InputError
 from reverie.recipe import Precision, Recipe
@@ -43,7 +43,7 @@ class Record(BaseModel):
     tile: Literal["none"] | int = "none"  # side of the tiles in pixels
     tile_mode: Literal["exact", "shifted"] = "exact"
     versions: dict[str, str]
-    part: int = 0  # which picture of the batch, where the recipe's count is above 1
+    part: int = Field(0, ge=0)  # which picture of the batch, where the recipe's count is above 1
 
     def text(self) -> str:
         """The record as compact JSON; equal records give equal text."""

@@ -60,6 +60,19 @@ def test_a_duration_is_kept_whatever_the_steps(every: int, duration: str, fps: s
     torch.testing.assert_close(takes[-1].image, last.image)
 
 
+@pytest.mark.parametrize("every", [1, 3])
+def test_a_duration_is_kept_where_octaves_end_early(tiny: Network, every: int) -> None:
+    dreams = job(tiny, steps=8, max_gain=0.0)  # every octave ends before its first step
+    *_, last = render(dreams.plan, dreams.source)
+    assert last.step == 0
+    asked = Steps(duration="2s", every=every)
+    takes = list(steps(dreams, asked))
+    assert len(takes) == count(dreams, asked) == 48
+    assert [take.time for take in takes] == [Fraction(at, 24) for at in range(48)]
+    torch.testing.assert_close(takes[-1].image, last.image)
+    assert len(list(steps(dreams, Steps(hold=0)))) == len(dreams.plan.octaves) + 1  # unasked only what was dreamt
+
+
 def test_more_frames_than_steps_are_blended(tiny: Network) -> None:
     takes = list(steps(DREAMS, Steps(duration="4s", fps="24", hold=0)))
     changes = torch.stack([(b.image - a.image).abs().max() for a, b in pairwise(takes)])

@@ -18,7 +18,8 @@ from reverie.ops import resize
 def steps(job: Job, settings: Steps) -> Iterator[Take]:
     """The source, then every ``settings.every``-th step of the dream of ``job``, then the finished picture for a while.
 
-    With a duration the steps are spread over it, neighbors blended; without one each is a frame.
+    With a duration the steps are spread over it, neighbors blended; without one each is a frame. Where an octave ends
+    early, its last picture stays for its share of the duration, as nobody knows before how many steps it will take.
     """
     fps = Fraction(settings.fps)
     total = len(_shown(job.plan.total, settings.every))
@@ -27,7 +28,7 @@ def steps(job: Job, settings: Steps) -> Iterator[Take]:
     if settings.duration is not None:
         frames = max(2, round(seconds(settings.duration) * fps) - stay)
     number, before = 0, None
-    for at, image in enumerate(_pictures(job, settings.every)):
+    for at, image in enumerate(_pictures(job, settings.every, settings.duration is not None)):
         # Frame n lies at n * (total - 1) / (frames - 1) among the pictures.
         while number < frames and number * (total - 1) <= at * (frames - 1):
             share = Fraction(number * (total - 1), frames - 1) - (at - 1)
@@ -42,7 +43,7 @@ def steps(job: Job, settings: Steps) -> Iterator[Take]:
 
 
 def count(job: Job, settings: Steps) -> int:
-    """How many frames the film has."""
+    """How many frames the film has; without a duration fewer where an octave ends early."""
     fps = Fraction(settings.fps)
     stay = round(settings.hold * fps)
     if settings.duration is None:
@@ -55,11 +56,15 @@ def _shown(total: int, every: int) -> list[int]:
     return sorted({*range(0, total + 1, every), total})
 
 
-def _pictures(job: Job, every: int) -> Iterator[Tensor]:
+def _pictures(job: Job, every: int, all_places: bool) -> Iterator[Tensor]:
+    """The source and the steps that are shown; with ``all_places`` those that an octave leaves out too, as its end."""
     size = job.plan.size
     shown = set(_shown(job.plan.total, every))
     yield resize(job.source, size).clamp(0, 1).float().cpu()
+    step = 0
     with torch.inference_mode(False):
         for frame in render(job.plan, job.source):
-            if frame.index + 1 in shown:
-                yield resize(frame.image.detach().float().cpu(), size).clamp(0, 1).clone()
+            first, step = (step + 1 if all_places else frame.index + 1), frame.index + 1
+            if places := sum(each in shown for each in range(first, step + 1)):
+                image = resize(frame.image.detach().float().cpu(), size).clamp(0, 1).clone()
+                yield from [image] * places

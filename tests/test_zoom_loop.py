@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from reverie import api
+from reverie.ascent import Ascent, Within
 from reverie.errors import UnknownName, UsageError
 from reverie.film import camera, guard
 from reverie.film.course import Course
@@ -17,6 +18,7 @@ from reverie.film.settings import Zoom
 from reverie.film.take import Take
 from reverie.film.zoom_loop import count, zoom
 from reverie.network import Network
+from reverie.optimizer import Optimizer
 from tests.oracle.motion import texture
 
 
@@ -127,6 +129,22 @@ def test_each_objective_has_its_own_light_and_contrast(tiny: Network) -> None:
 
     assert far(images[11], first) < 0.5 * far(images[11], second)
     assert far(images[27], second) < 0.5 * far(images[27], first)
+
+
+@pytest.mark.parametrize("options", [
+    {"crop": 0.9, "last_crop": 0.5, "crop_size": 32}, {"optimizer": "adam", "cooldown": 1.0}, {"smooth": "growing"},
+])  # fmt: skip
+@pytest.mark.parametrize("mask", [False, True])
+def test_a_frame_may_take_more_steps_than_the_first(tiny: Network, options: dict[str, Any], mask: bool) -> None:
+    options = {**options, "mask": torch.ones(3, 8, 8)} if mask else options
+    dreams = job(tiny, steps=1, octaves=1, **options)
+    takes = list(zoom(dreams, Zoom(duration="0.1s", frame_steps=4)))
+    assert len(takes) == 2 and bool(torch.isfinite(takes[-1].image).all())
+    octave = Course(dreams, Zoom(frame_steps=4)).at(Fraction(1), 24).further.octaves[0]
+    rule = octave.rule.rule if isinstance(octave.rule, Within) else octave.rule
+    assert octave.steps == 4 and len(octave.crops) in (0, 4)
+    assert isinstance(rule, Optimizer | Ascent) and rule.steps == 4
+    assert not isinstance(rule, Optimizer) or (rule.rate(3) > 0 and rule.ascent is not None and rule.ascent.steps == 4)
 
 
 def test_keyframes_change_recipe_camera_and_weights(tiny: Network) -> None:

@@ -10,13 +10,15 @@ from typing import Any
 from torch import Tensor
 
 from reverie.api import Job
+from reverie.ascent import Within
 from reverie.errors import UsageError
 from reverie.expression import files, parse
 from reverie.film.clip import Clip
 from reverie.film.keyframes import called, curves, whole
 from reverie.film.moving import Projector
 from reverie.film.settings import Video, Zoom, legs
-from reverie.plan import Plan, revised
+from reverie.optimizer import Optimizer
+from reverie.plan import Octave, Plan, revised
 from reverie.schedule import objectives
 
 _STRIDE = 0x9E3779B97F4A7C15  # odd, so every frame of a film draws from a seed of its own
@@ -76,8 +78,8 @@ class Course:
             self._revised = recipe, plan, plan if same else revised(plan, recipe)
         plan = self._revised[2]
         plan = replace(plan, seed=(plan.seed + number * _STRIDE) % 2**63)
-        fewer = tuple(replace(each, steps=settings.frame_steps) for each in plan.octaves)
-        return Moment(plan, replace(plan, octaves=fewer), settings)
+        further = tuple(_paced(each, settings.frame_steps) for each in plan.octaves)
+        return Moment(plan, replace(plan, octaves=further), settings)
 
     def settings(self, time: float) -> Any:
         """The film's settings as they are at ``time`` seconds."""
@@ -126,6 +128,23 @@ class Course:
         left = length - time
         share = float(1 - left / fade) if fade and left < fade else 0.0
         return at, (at + 1) % len(self._legs), share
+
+
+def _paced(octave: Octave, steps: int) -> Octave:
+    """``octave`` with so many steps; with more than its own, what changes from step to step lasts for all of them."""
+    if steps <= octave.steps:
+        return replace(octave, steps=steps)
+    crops = octave.crops + octave.crops[-1:] * (steps - octave.steps)
+    return replace(octave, steps=steps, crops=crops, rule=_lasting(octave.rule, steps))
+
+
+def _lasting(rule: Any, steps: int) -> Any:
+    """``rule`` over so many steps: beyond its own the rate of one that cools down would fall below 0."""
+    if isinstance(rule, Within):
+        return replace(rule, rule=_lasting(rule.rule, steps))
+    if isinstance(rule, Optimizer) and rule.ascent is not None:
+        rule = replace(rule, ascent=replace(rule.ascent, steps=steps))
+    return replace(rule, steps=steps)
 
 
 def _weighed(text: str, values: dict[str, float], share: float = 1.0) -> str:

@@ -205,3 +205,36 @@ def test_memory_of_saving_and_loading(tmp_path, name, depth, side):
     # Pillow keeps 4 bytes a pixel while it decodes or encodes a whole picture.
     assert saved < 100 + megapixels * (5 if name == "a.jpg" else 0)
     assert read < 100 + megapixels * (3 * depth / 8 + (0 if name == "a.tif" else 4))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_sixteen_bits_of_which_one_color_is_transparent(channels):
+    """No encoder at hand writes it: a picture whose rows are not filtered, made by hand."""
+    samples = np.ascontiguousarray(DEEP[..., :channels] | 1)
+    key = samples[5, 7].copy()
+    samples[0, 0] = key ^ 2  # the same but for what 8 bits lose
+    out = io.BytesIO(png.SIGNATURE)
+    out.seek(0, io.SEEK_END)
+    png._chunk(out, b"IHDR", struct.pack(">2I5B", 23, 37, 16, {1: 0, 3: 2}[channels], 0, 0, 0))
+    png._chunk(out, b"tRNS", key.astype(">u2").tobytes())
+    png._chunk(out, b"IDAT", zlib.compress(b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)))
+    png._chunk(out, b"IEND", b"")
+    photo = image.load(out.getvalue())
+    hidden = (samples == key).all(2)
+    assert hidden[5, 7] and not hidden[0, 0]
+    assert photo.pixels.dtype == photo.alpha.dtype == torch.uint16
+    assert (photo.alpha[0, 0].numpy() == np.where(hidden, 0, 65535)).all()
+    assert (photo.pixels[0].permute(1, 2, 0).numpy() == samples)[~hidden].all()
+
+
+@pytest.mark.parametrize("depth", [12, 0, 32])
+def test_no_other_depths_are_written(tmp_path, depth):
+    made = api.Picture(UNIT[:, :3], None)
+    with pytest.raises(UsageError, match=f"8 or 16 bits a sample, not {depth}"):
+        image.save(tmp_path / "a.png", UNIT[:, :3], depth=depth)
+    with pytest.raises(UsageError, match="8 or 16 bits"):
+        image.write(io.BytesIO(), UNIT[:, :3], depth=depth)
+    if depth:
+        with pytest.raises(UsageError, match="8 or 16 bits"):
+            made.save(tmp_path / "a.png", depth=depth)
+    assert not list(tmp_path.iterdir())

@@ -13,7 +13,7 @@ import reverie
 from reverie import api, image
 from reverie.cli import main
 from reverie.errors import InputError, UnknownName, UsageError
-from reverie.shelf import brightness
+from reverie.shelf import brightness, opened
 
 QUICK = {"steps": 1, "octaves": 1, "threads": 1, "precision": "fp32"}
 
@@ -156,7 +156,7 @@ def test_the_command_line_guides_and_masks(photo, flowers, mask, tmp_path, capsy
     (["--guide", "nowhere.jpg"], 3, "nowhere.jpg does not exist"),
     (["--mask", "nowhere.png"], 3, "nowhere.png does not exist"),
     (["--guide", "x.jpg@stagge3"], 2, "no layer 'stagge3'; did you mean"),
-    (["--guide", "x.jpg*0"], 2, "number other than 0"),
+    (["--guide", "x.jpg*0"], 2, "a number from 1e-12"),
     (["--objective", "stage3|nowhere.png"], 3, "nowhere.png does not exist"),
     (["--match", "cosin"], 2, "cosin"),
 ])
@@ -172,3 +172,52 @@ def test_a_misspelt_layer_of_a_guide_costs_no_decoding(photo, tmp_path):
         reverie.dream_guided(photo, tmp_path / "broken.jpg", layer="stagge3")
     with pytest.raises(InputError, match=r"broken.jpg"):
         reverie.dream_guided(photo, tmp_path / "broken.jpg", layer="stage3")
+
+
+def storied(mode):
+    """A picture in that mode, all of its colors told apart."""
+    colors = Image.fromarray(np.random.default_rng(5).integers(0, 256, (9, 12, 3), dtype=np.uint8))
+    if mode == "La":
+        return colors.convert("LA").convert("La")
+    if mode == "I;16N":
+        return Image.frombytes("I;16N", (12, 9), np.arange(108, dtype=np.uint16).tobytes())
+    return colors.convert("RGBA").convert(mode) if mode in ("RGBa", "PA") else colors.convert(mode)
+
+
+@pytest.mark.parametrize("mode", ["HSV", "La", "LAB", "CMYK", "YCbCr", "RGBa", "P", "1", "LA", "RGBX"])
+def test_pillow_images_of_every_mode_are_opened(mode):
+    made = storied(mode)
+    seen = opened(made).pixels
+    gray = mode in ("La", "1", "LA")
+    expected = made.convert("LA").convert("RGB") if mode == "La" else storied("L" if gray else "RGB")
+    if mode not in ("P", "1"):
+        far = np.abs(seen[0].permute(1, 2, 0).numpy().astype(int) - np.asarray(expected.convert("RGB")))
+        assert far.mean() < 3  # HSV, LAB and YCbCr round
+    assert seen.shape == (1, 3, 9, 12)
+
+
+def test_pillow_images_of_deep_modes_are_opened():
+    sixteen = opened(storied("I;16N")).pixels
+    assert sixteen.dtype == torch.uint16 and sixteen[0, 0].flatten().tolist() == list(range(108))
+    floats = opened(Image.fromarray(np.linspace(0, 1, 108, dtype=np.float32).reshape(9, 12)))
+    assert floats.pixels.dtype == torch.float32 and float(floats.pixels[0, 0, 8, 11]) == 1
+    stretched = opened(storied("F"))
+    assert stretched.notes[0].startswith("The Pillow image holds numbers")
+    assert opened(storied("I")).pixels.shape == (1, 3, 9, 12)
+
+
+def test_what_is_no_picture_is_an_input_error(tmp_path):
+    storied("RGB").resize((300, 300)).save(tmp_path / "whole.jpg")
+    whole = (tmp_path / "whole.jpg").read_bytes()
+    (tmp_path / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    with Image.open(tmp_path / "cut.jpg") as cut, pytest.raises(InputError, match="cannot be read"):
+        opened(cut)
+    with pytest.raises(InputError, match="0x0 pixels"):
+        opened(Image.new("RGB", (0, 0)))
+    with pytest.raises(InputError, match=r"^The Pillow image has more than 10 pixels"):
+        opened(storied("RGB"), 10)
+    for strange in (np.full((4, 4, 3), "a"), np.zeros((4, 4, 3), complex), np.full((4, 4, 3), None)):
+        with pytest.raises(InputError, match="is no picture; give uint8"):
+            opened(strange)
+    with pytest.raises(InputError, match="is no picture; give uint8"):
+        opened(torch.zeros(3, 4, 4, dtype=torch.complex64))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -144,7 +146,7 @@ def located(asset: Asset, output: Path, given: Source, remedy: str) -> Path:
     """The file that is the ``asset`` in the Record of ``output``, told by its content; ``remedy`` names it."""
     recorded = [Path(asset.path), output.parent / asset.path, output.parent / Path(asset.path).name]
     candidates = recorded if given is None else [Path(str(given))]
-    there = [path for path in candidates if path.is_file()]
+    there = [path for path in candidates if os.path.isfile(path)]  # of a stranger's Record any path may come
     for path in there:
         with open(path, "rb") as file:
             if hashlib.file_digest(file, "sha256").hexdigest() == asset.sha256:
@@ -169,10 +171,14 @@ def opened(source: Source, max_pixels: int = image.MAX_PIXELS) -> Photo:
     if isinstance(source, np.ndarray):
         if source.ndim != 3 or source.shape[2] != 3:
             raise InputError(f"An array of shape {source.shape} is no picture; give [height, width, 3].")
+        if source.dtype.kind not in "buif":
+            raise InputError(f"An array of {source.dtype} is no picture; give uint8, uint16 or floats in 0..1.")
         plain = np.dtype(np.float32) if source.dtype.kind not in "u" else source.dtype.newbyteorder("=")
         source = torch.from_numpy(source.astype(plain)).permute(2, 0, 1)
     if not isinstance(source, Tensor):
         raise InputError(f"A {type(source).__name__} is no picture; give a path, an array or a tensor.")
+    if source.is_complex():
+        raise InputError(f"A tensor of {source.dtype} is no picture; give uint8, uint16 or floats in 0..1.")
     pixels = source.detach().cpu()
     pixels = pixels.clone() if pixels.dtype in (torch.uint8, torch.uint16) else pixels.float().clone()
     pixels = pixels[None] if pixels.ndim == 3 else pixels
@@ -190,8 +196,35 @@ def opened(source: Source, max_pixels: int = image.MAX_PIXELS) -> Photo:
 
 def _from_pillow(picture: PillowImage.Image, max_pixels: int) -> Photo:
     """Through a file in a temporary folder, so that orientation, alpha and depth mean what they mean in files."""
-    kept = picture.convert("RGBA") if picture.mode in ("P", "PA", "La", "RGBa") else picture
+    mode, size = picture.mode, picture.size
+    if 0 in size:
+        raise InputError(f"The Pillow image has {size[0]}x{size[1]} pixels; give one that has some.")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture.tif"
-        kept.save(path, exif=picture.getexif(), icc_profile=picture.info.get("icc_profile"))
-        return replace(image.load(path, max_pixels), name="")
+        try:
+            picture.load()
+            kept, exif = _storable(picture), None
+            with contextlib.suppress(Exception):  # broken EXIF is as good as none
+                exif = picture.getexif()
+            profile = None if mode == "LAB" else picture.info.get("icc_profile")  # Pillow's own, of no use here
+            kept.save(path, exif=exif, icc_profile=profile)
+            found = image.load(path, max_pixels)
+        except InputError as error:
+            raise InputError(str(error).replace(str(path), "The Pillow image")) from None
+        except Exception as error:  # a file that is read only now may be broken in any way
+            raise InputError(
+                f"The Pillow image of mode {mode} cannot be read ({error}); read its file again, or convert it to RGB."
+            ) from None
+    notes = tuple(note.replace(path.name, "The Pillow image", 1) for note in found.notes)
+    return replace(found, name="", notes=notes)
+
+
+def _storable(picture: PillowImage.Image) -> PillowImage.Image:
+    """``picture`` in a mode that a TIFF holds and that means as much."""
+    mode = picture.mode
+    if mode == "I;16N":  # the machine's own order of bytes
+        return PillowImage.frombytes(
+            "I;16" if sys.byteorder == "little" else "I;16B", picture.size, picture.tobytes()
+        )
+    other = {"P": "RGBA", "PA": "RGBA", "RGBa": "RGBA", "La": "LA", "HSV": "RGB"}.get(mode, mode)
+    return picture if other == mode else picture.convert(other)

@@ -80,11 +80,13 @@ def picture(file: BinaryIO, max_pixels: int, notes: list[str]) -> Raw:
         lower = _lower(found)
         found.load()
         raw = Raw(found, None, found.info.get("icc_profile"), 1)
-        mode = found.mode
+        mode, key = found.mode, found.info.get("transparency")
         plain = "L" if mode in ("1", "L", "LA") else "CMYK" if mode == "CMYK" else "RGB"
         if mode.startswith(("I", "F")):
             bits = getattr(found, "tag_v2", {}).get(258, (16,))[0]
-            raw.color = unit(np.asarray(found)[..., None], bits, notes)
+            # What is transparent gets another color, for which the samples must be a copy.
+            samples = (np.asarray if key is None else np.array)(found)[..., None]
+            raw.color, raw.alpha = unit(samples, bits, notes), _keyed(samples, key)
         elif lower:
             raw.color = array(found, np.dtype(np.uint16))
         elif found.has_transparency_data:
@@ -105,15 +107,22 @@ def picture(file: BinaryIO, max_pixels: int, notes: list[str]) -> Raw:
     if lower:
         del found  # its memory is needed for the second decoding
         _join(file, max_pixels, raw, lower)
+        raw.alpha = _keyed(cast(Array, raw.color), key) if raw.alpha is None else raw.alpha
     return raw
+
+
+def _keyed(samples: Array, key: Any) -> Array | None:
+    """Alpha [H, W, 1] uint16 of a PNG of 16 bits in which one color, ``key``, is transparent; None where none is."""
+    if not isinstance(key, int | tuple):
+        return None
+    shown: Array = (samples != np.array(key)).any(2, keepdims=True) * np.uint16(65_535)
+    return shown
 
 
 def _lower(found: ImageFile.ImageFile) -> str:
     """The raw mode that makes Pillow unpack the lower bytes of a picture of 16 bits, which it cuts to 8; or nothing."""
     modes = {tile.args[0] if isinstance(tile.args, tuple) else tile.args for tile in found.tile}
     raw = str(modes.pop()) if len(modes) == 1 else ""
-    if found.info.get("transparency") is not None:
-        return ""
     if raw == "LA;16B":
         return "RGBA"
     # Of each two bytes the unpacker keeps the one that the byte order calls the upper.

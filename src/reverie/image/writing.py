@@ -28,6 +28,7 @@ Depth = Literal[8, 16]
 WRITES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 _DEEP = {"PNG", "TIFF"}
 _LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
+_LONGEST_COMMENT = 65_533  # bytes; the segment's length has two
 _STRIP = 1 << 19  # samples of a channel that are turned into bytes at a time
 _UNWRITABLE = {
     errno.EEXIST: "exists already; choose another name or use --overwrite",
@@ -124,9 +125,19 @@ def _checked(pixels: Tensor, alpha: Tensor | None) -> Size:
 
 
 def check_depth(name: PathLike, kind: str, depth: Depth) -> None:
-    """Raise OutputError where a format holds no samples of ``depth`` bits."""
+    """Raise OutputError where a format holds no samples of ``depth`` bits, UsageError where none does."""
+    if depth not in (8, 16):
+        raise UsageError(f"A picture has 8 or 16 bits a sample, not {depth}; leave depth out for 8.")
     if depth == 16 and kind not in _DEEP:
         raise OutputError(f"{name} holds 8 bits a sample; for --depth 16 use .png or .tif.")
+
+
+def check_text(name: PathLike, kind: str, words: str) -> None:
+    """Raise OutputError where a format cannot hold so long a text. Example: ``check_text("a.jpg", "JPEG", words)``."""
+    longest, there = (_LONGEST_COMMENT, len(text.comment(words))) if kind == "JPEG" else (text.LONGEST, len(words))
+    if there > longest:
+        other = "use .png, .tif or --no-metadata" if there <= text.LONGEST else "use --no-metadata"
+        raise OutputError(f"{name} cannot hold a Record of {there} bytes, {longest} at most; {other}.")
 
 
 def check_writable(path: PathLike, overwrite: bool = False, size: Size = (1, 1), depth: Depth = 8) -> None:

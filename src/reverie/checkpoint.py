@@ -97,7 +97,7 @@ class Checkpoint:
         except InputError:
             strange = True
         if strange:
-            self.trouble = f"{self.path} is not of this dream and stays as it is; of this one nothing is kept on the way."
+            self.trouble = f"{self.path} is not of this dream and stays as it is; of this one nothing is kept."
         return strange
 
     def keep(self, frame: Frame) -> None:

@@ -71,11 +71,18 @@ def parsed(text: str | None, path: Path, model: type[R]) -> R:
             raise InputError(
                 f"The record in {path} was written by a newer Reverie; update Reverie to replay it."
             )
+        if isinstance(values, dict) and "view" in values:
+            raise InputError(f"{path} is a {values['view']}, no dream; name a picture that Reverie dreamt.")
         if model is Record and isinstance(values, dict) and "film" in values:
             raise InputError(f"{path} is a film, not a picture; reverie.film.replay makes it again.")
         return model.model_validate(values)
     except (ValueError, RecursionError):  # pydantic's ValidationError is a ValueError
         raise InputError(f"The record in {path} cannot be read; it was damaged or edited.") from None
+
+
+def view(kind: str) -> str:
+    """The text inside a picture about dreams, such as a ``contact sheet``: it tells ours from other people's files."""
+    return json.dumps({"reverie": SCHEMA, "view": kind}, sort_keys=True, separators=(",", ":"))
 
 
 def versions(*libraries: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ copy of it. Whatever cannot be done is one sentence of ``reverie.errors``.
 """
 
 from reverie.image.reading import MAX_PIXELS, READS, Photo, Source, listing, load, read_text
-from reverie.image.writing import WRITES, check_depth, check_writable, save, to_uint8, write
+from reverie.image.writing import WRITES, check_depth, check_text, check_writable, save, to_uint8, write
 
 __all__ = [
     "MAX_PIXELS",
@@ -15,6 +15,7 @@ __all__ = [
     "Photo",
     "Source",
     "check_depth",
+    "check_text",
     "check_writable",
     "listing",
     "load",

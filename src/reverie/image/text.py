@@ -11,13 +11,13 @@ _XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/">
 <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description xmlns:r="urn:reverie">
 <r:text>{}</r:text></rdf:Description></rdf:RDF></x:xmpmeta>"""
 _PLAIN = " !\"#$'()*+,-./:;=?@[\\]^_`{|}~"  # ASCII that XML and TIFF carry as it is
-_LONGEST = 1_000_000  # characters; readers refuse a PNG with more
+LONGEST = 1_000_000  # characters; readers refuse a PNG with more
 
 
 def written(text: str) -> str:
     """``text`` as it can be written; :class:`ValueError` where it is too long for any reader."""
     words = text.encode("utf-8", "backslashreplace").decode()  # half a surrogate cannot be written
-    if len(words) > _LONGEST:
+    if len(words) > LONGEST:
         raise ValueError("its text is longer than a million characters")
     return words
 

@@ -118,10 +118,24 @@ def test_a_folder_holds_every_frame_to_the_bit(tmp_path):
         write(path, made, until=Fraction(5, 24))
     write(path, footage(3), until=Fraction(3, 24), overwrite=True)
     assert len(list(path.glob("*.png"))) == 3
-    (path / "mine.txt").write_text("keep")
-    with pytest.raises(OutputError, match="not empty"):
-        write(path, made, until=Fraction(5, 24), overwrite=True)
-    assert (path / "mine.txt").exists()
+    for name in ("mine.txt", "3.png", "000003.png"):
+        (path / name).write_text("keep")
+        with pytest.raises(OutputError, match="not empty"):
+            write(path, made, until=Fraction(5, 24), overwrite=True)
+        assert (path / name).read_text() == "keep"
+        (path / name).unlink()
+
+
+def test_a_folder_of_numbered_pictures_without_our_record_is_nobodys_to_replace(tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    Image.new("RGB", (4, 4)).save(mine / "001.png")
+    for record in (None, "{}", "[]", '{"times": 1}', "nonsense"):
+        if record is not None:
+            (mine / stamps.FOLDER_RECORD).write_text(record)
+        with pytest.raises(OutputError, match="more than a film of Reverie"):
+            write(mine, footage(2), until=Fraction(2, 24), overwrite=True)
+        assert (mine / "001.png").exists()
 
 
 @pytest.mark.parametrize("suffix", [*FORMATS])

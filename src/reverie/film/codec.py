@@ -134,8 +134,9 @@ def check_writable(path: Path, overwrite: bool = False, size: Size = (1, 1)) -> 
     if suffix and kind is None:
         known = " ".join(FORMATS)
         raise OutputError(f"{path} has no suffix of a film; use one of {known}, or none for a folder of PNG.")
-    if kind is None and path.is_dir() and any(path.iterdir()) and not (overwrite and _ours(path)):
-        raise OutputError(f"{path} exists already and is not empty; choose another name.")
+    if kind is None and path.is_dir() and any(path.iterdir()) and not (overwrite and ours(path)):
+        remedy = "or use --overwrite" if ours(path) else "since it holds more than a film of Reverie"
+        raise OutputError(f"{path} exists already and is not empty; choose another name {remedy}.")
     if kind is not None and path.is_dir():
         raise OutputError(f"{path} is a folder; add a file name such as dream.mp4.")
     if there and not (overwrite or path.is_dir()):
@@ -332,16 +333,19 @@ def _folder(
         raise
 
 
-def _ours(path: Path) -> bool:
-    names = (each.name for each in path.iterdir())
-    return all(
-        name == stamps.FOLDER_RECORD or (name[:-4].isdecimal() and name.endswith(".png")) for name in names
-    )
+def ours(path: Path) -> bool:
+    """Whether ``path`` is a folder that :func:`write` made, with nothing else in it: such a one may be replaced."""
+    try:
+        frames = len(json.loads((path / stamps.FOLDER_RECORD).read_text("utf-8"))["times"])
+        there = {each.name for each in path.iterdir()}
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+    return there <= {stamps.FOLDER_RECORD, *(f"{index:06}.png" for index in range(frames))}
 
 
 def _rename_folder(temporary: Path, path: Path, overwrite: bool) -> None:
     try:
-        if path.is_dir() and overwrite and _ours(path):
+        if path.is_dir() and overwrite and ours(path):
             shutil.rmtree(path)
         if path.is_dir():
             path.rmdir()

@@ -286,11 +286,13 @@ def test_a_file_takes_weights_and_its_layers_are_listed(source: Path, capsys: py
     ("./mynet.py:number", 3, "gives a int; it must give a torch.nn.Module"),
     ("./mynet.py:Wrong", 3, "fails on a picture of 224x224 pixels (AttributeError:"),
     ("./other.py:factory", 3, "other.py does not exist"),
+    ("./leaves.py:f", 3, "leaves.py fails, line 1: SystemExit: usage: leaves"),
     ("./wrong.py:f", 3, "wrong.py fails: SyntaxError: invalid syntax"),
 ])
 def test_what_is_wrong_with_a_file_is_one_sentence(
     source: Path, capsys: pytest.CaptureFixture[str], name: str, code: int, answer: str
 ) -> None:
     Path("wrong.py").write_text("def f(:\n")
+    Path("leaves.py").write_text("raise SystemExit('usage: leaves')\n")
     found = said(capsys, code, "dream", "noise", *QUICK, "--network", name)
     assert answer in found and found.count("\n") == 1

@@ -156,7 +156,8 @@ def test_a_guide_that_cannot_be_read_says_what_is_wrong(tiny: Network, source: t
     song = clips.only_sound(tmp_path / "song.mp4")
     (tmp_path / "text.mp4").write_text("I am no film. " * 99)
     text = tmp_path / "text.mp4"
-    for file, sentence in ((song, "holds sound only"), (text, "no picture"), ("none.mp4", "not exist")):
+    for file, sentence in ((song, "holds sound only"), (text, "no picture"), ("none.mp4", "not exist"),
+                           ("x" * 300, "cannot be read")):
         with pytest.raises(InputError, match=sentence):
             zoom(tiny, source, f"{file}@relu2")
     for leg in (f"direction(relu2, '{song}') for 2s", "relu2|mask.png for 2s"):

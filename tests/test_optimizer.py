@@ -102,6 +102,7 @@ def test_an_optimizer_without_its_epsilon_stays_where_nothing_pulls() -> None:
         ("adan", {}, "no optimizer 'adan'; did you mean 'adam'"),
         ("lbfgs", {}, "no optimizer 'lbfgs'"),
         ("muon", {}, "no optimizer 'muon'"),
+        ("qqqqq", {}, "no optimizer 'qqqqq'; .* lists them"),
         ("adam", {"bettas": 3.0}, "Adam does not take"),
         ("adam", {"betas": 3.0}, "Adam does not take"),
         ("sgd", {"momentum": -1.0}, "SGD does not take"),

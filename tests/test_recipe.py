@@ -214,6 +214,11 @@ def test_bad_run_options_are_refused_in_one_sentence(name: str, value: object) -
     with pytest.raises(UsageError, match=f"^--{name.replace('_', '-')} ") as caught:
         recipes.run({name: value})
     assert str(caught.value).endswith(f"not {value!r}.")
+    assert "pattern" not in str(caught.value)
+
+
+def test_one_number_is_not_several() -> None:
+    assert refused("smooth_kernel", [3, 5]) == "--smooth-kernel must be 0 or an odd number from 3 to 255, not [3, 5]."
 
 
 @pytest.mark.parametrize("name", sorted(presets()))
@@ -229,6 +234,8 @@ def test_an_unknown_preset_offers_the_nearest() -> None:
     name = sorted(presets())[0]
     with pytest.raises(UnknownName, match=f"no preset '{name}x'; did you mean '{name}'"):
         preset(name + "x")
+    with pytest.raises(UnknownName, match="no preset 'zzzz'; 'reverie presets' lists them"):
+        preset("zzzz")
 
 
 def test_recipes_are_read_from_toml_and_json(tmp_path: Path) -> None:
@@ -236,6 +243,9 @@ def test_recipes_are_read_from_toml_and_json(tmp_path: Path) -> None:
     toml.write_text('objective = "0.5*owl"\nsteps = 3\n', "utf-8")
     text.write_text('\n {"objective": "0.5*owl", "steps": 3}', "utf-8")
     assert recipes.read(toml) == recipes.read(text) == {"objective": "0.5*owl", "steps": 3}
+    for path in (toml, text):  # some editors begin a file with a byte order mark
+        path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().strip())
+        assert recipes.read(path) == {"objective": "0.5*owl", "steps": 3}
 
 
 def written(folder: Path, content: bytes) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ import torch
 from PIL import Image
 
 import reverie
-from reverie import api, image
+from reverie import api, image, shelf
 from reverie.cli import main
 from reverie.errors import InputError, UnknownName, UsageError
+from reverie.record import Asset
 from reverie.shelf import brightness, opened
 
 QUICK = {"steps": 1, "octaves": 1, "threads": 1, "precision": "fp32"}
@@ -204,6 +206,12 @@ def test_pillow_images_of_deep_modes_are_opened():
     stretched = opened(storied("F"))
     assert stretched.notes[0].startswith("The Pillow image holds numbers")
     assert opened(storied("I")).pixels.shape == (1, 3, 9, 12)
+
+
+def test_a_path_that_no_file_system_takes_is_not_there():
+    for name in ("x" * 300, "x" * 5000, "a\0b"):
+        with pytest.raises(InputError, match="is not there; say where it lies with --source"):
+            shelf.located(Asset(role="source", path=name, sha256="0" * 64), Path("p.png"), None, "--source")
 
 
 def test_what_is_no_picture_is_an_input_error(tmp_path):

@@ -41,7 +41,7 @@ class Optimizer:
 
     def __post_init__(self) -> None:
         if self.name.lower() not in OPTIMIZERS:
-            raise UnknownName("optimizer", self.name, ("ascent", *OPTIMIZERS))
+            raise UnknownName("optimizer", self.name, ("ascent", *OPTIMIZERS), "the documentation of torch.optim")
         kind = OPTIMIZERS[self.name.lower()].__name__
         if {"lr", "maximize", "params"} & dict(self.options).keys():
             raise UsageError(f"{kind} goes uphill, its rate is --step-size; leave lr, maximize and params out.")

@@ -23,7 +23,7 @@ def preset(name: str, network: str | None = None) -> dict[str, Any]:
     score, gives way to what stands under ``elsewhere``.
     """
     if name not in presets():
-        raise UnknownName("preset", name, presets())
+        raise UnknownName("preset", name, presets(), "'reverie presets'")
     found = {key: value for key, value in presets()[name].items() if key not in ("about", "elsewhere")}
     own = found.get("network")
     if own is not None and network is not None and _architecture(network) != _architecture(own):

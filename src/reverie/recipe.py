@@ -298,10 +298,8 @@ class Recipe(_Settings):
 class Run(_Settings):
     """How and where: nothing here changes what picture is meant."""
 
-    device: str = Field(
-        "auto",
-        pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$",
-        description="Where to compute: auto, cpu, cuda, cuda:N or mps.",
+    device: Annotated[str, BeforeValidator(written.device)] = Field(
+        "auto", description="Where to compute: auto, cpu, cuda, cuda:N or mps."
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto",
@@ -358,8 +356,10 @@ def validated(model: type[T], values: dict[str, Any]) -> T:
         reason = reason[0].lower() + reason[1:]
         if not reason.startswith("must"):
             reason = reason.replace("input should", "must")
-        got = "" if "not " + repr(first["input"]) in reason else f", not {first['input']!r}"
-        raise UsageError(f"--{name.replace('_', '-')} {reason}{got}.") from None
+        got = first["input"]
+        # Of an option that may be repeated the reason names the one that is wrong.
+        named = any("not " + repr(each) in reason for each in (got, *(got if isinstance(got, list) else ())))
+        raise UsageError(f"--{name.replace('_', '-')} {reason}{'' if named else f', not {got!r}'}.") from None
 
 
 def run(values: dict[str, Any]) -> Run:
@@ -367,17 +367,17 @@ def run(values: dict[str, Any]) -> Run:
     return validated(Run, values)
 
 
-def read(path: Path) -> dict[str, Any]:
-    """Recipe fields from a TOML or JSON file; :class:`InputError` when it is neither."""
+def read(path: Path, what: str = "recipe") -> dict[str, Any]:
+    """Recipe fields, or ``what`` else stands in a TOML or JSON file; :class:`InputError` when it is neither."""
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")  # some editors begin with a mark
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not text"
-        raise InputError(f"The recipe {path} cannot be read: {reason}.") from None
+        raise InputError(f"The {what} {path} cannot be read: {reason}.") from None
     try:
         values = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"The recipe {path} is neither TOML nor JSON: {error}.") from None
+        raise InputError(f"The {what} {path} is neither TOML nor JSON: {error}.") from None
     return dict(values)
 
 

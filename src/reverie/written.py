@@ -53,6 +53,14 @@ def optimizer(value: object) -> object:
     return str(value).strip()
 
 
+def device(value: object) -> object:
+    """A device that torch may have here."""
+    text = str(value).strip().lower()
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", text):
+        raise ValueError(f"must be auto, cpu, cuda, cuda:N or mps, not {value!r}")
+    return text
+
+
 def sigmas(value: object) -> object:
     return schedule.values(value, float, 0.05, 32, "numbers from 0.05 to 32 like 0.5,1")
 
@@ -64,8 +72,8 @@ def weights(value: object) -> object:
 
 
 def odd(value: object) -> object:
-    (found,) = schedule.values(value, int, 0, 255, "0 or an odd number from 3 to 255")
-    if found and (found % 2 == 0 or found < 3):
+    found, *others = schedule.values(value, int, 0, 255, "0 or an odd number from 3 to 255")
+    if others or (found and (found % 2 == 0 or found < 3)):
         raise ValueError(f"must be 0 or an odd number from 3 to 255, not {value!r}")
     return found
 

@@ -124,7 +124,7 @@ class Clip:
     def opened(self) -> Iterator[tuple[Any, Any]]:
         """The container and its video stream, and whatever FFmpeg throws as one sentence."""
         av, path = pyav(), self.path
-        if not path.exists():
+        if not os.path.exists(path):
             raise InputError(f"{path} does not exist; check its name and folder.")
         if not path.is_file():
             raise InputError(f"{path} is {'a folder' if path.is_dir() else 'no file'}; name a video file.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -32,7 +33,7 @@ def opened(source: Any, max_pixels: int = image.MAX_PIXELS) -> Photo:
 
 def moving(source: Any) -> Moving | None:
     """The video at a path; None for anything else. Raises :class:`InputError` for one that cannot be read."""
-    if not isinstance(source, str | Path) or not Path(source).is_file():
+    if not isinstance(source, str | Path) or not os.path.isfile(source):
         return None
     try:
         clip = Clip(source)

@@ -78,7 +78,7 @@ def _keyframes(value: object) -> tuple[str, ...]:
 
 def _from_file(path: Path) -> list[str]:
     words: list[str] = []
-    for time, values in read(path).items():
+    for time, values in read(path, "keyframe file").items():
         if time == "ease":
             words.append(f"ease={values}")
         elif isinstance(values, dict):

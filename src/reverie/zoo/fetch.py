@@ -155,7 +155,7 @@ def adopt(name: str, file: Path, convert: Converter) -> Receipt:
     Raises :class:`InputError` when it does not fit, and :class:`OutputError` for a cache that cannot be written.
     """
     entry = published(name)
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise InputError(f"The weights file {file} does not exist; check its name and folder.")
     with _locked(name):
         try:

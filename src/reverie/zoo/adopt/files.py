@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -63,7 +64,7 @@ def _called(path: Path, name: str) -> Any:
             return factory()
         except ReverieError:
             raise
-        except Exception as error:  # whatever the user's code does
+        except (Exception, SystemExit) as error:  # whatever the user's code does; a script may leave by sys.exit
             lines = [
                 each.lineno
                 for each in traceback.extract_tb(error.__traceback__)
@@ -74,7 +75,7 @@ def _called(path: Path, name: str) -> Any:
 
 
 def _imported(path: Path) -> ModuleType:
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(f"The file {path} does not exist; check its name and folder.")
     name = f"reverie_file_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)

@@ -94,6 +94,24 @@ def test_what_cannot_be_is_one_sentence(here, capsys, code, arguments, sentence)
     assert sentence in refused(capsys, code, "film", *arguments)
 
 
+@pytest.mark.parametrize(("arguments", "words"), [
+    (["--plots", "none-here"], "--plots is for pictures; leave it out"), (["--show"], "--show is for pictures"),
+    (["--quality"], "--quality is for pictures"), (["--resume"], "goes on by itself"),
+    (["--format", "tif"], "the suffix of --out"), (["--plots-every", "3"], "--plots-every is for pictures"),
+    (["--depth", "16"], "leave --depth 16 out"),
+])  # fmt: skip
+def test_a_film_refuses_what_is_for_pictures(here, capsys, arguments, words):
+    assert main(["film", "steps", "photo.png", "--hold", "0", *QUICK, "--out", "film.gif"]) == 0
+    capsys.readouterr()
+    before = sorted(here.iterdir())
+    assert words in refused(capsys, 2, "replay", "film.gif", *arguments)
+    assert sorted(here.iterdir()) == before
+
+
+def test_a_film_has_8_bits(here, capsys):
+    assert "--depth" in refused(capsys, 2, "film", "zoom", "photo.png", "--depth", "16", *QUICK)
+
+
 def test_a_strange_film_has_no_record(here, capsys):
     assert "carries no record" in refused(capsys, 3, "replay", "clip.mp4")
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from reverie import recipe as recipes
+from reverie.cli import transparency
 from reverie.cli.options import RUN, WHAT, RecipeOptions, RunOptions, given
 from reverie.cli.output import costs, numbered, say
 from reverie.cli.result import PIPE, ResultOptions, content, finish, name_of
@@ -71,6 +72,7 @@ def dream(
     wanted = chosen(values, run, preset, recipe)
     found = _sources([*sources, *(image or [])])
     depth = recipes.run(run).depth or 8
+    transparency.refuse(values, result)
     if each_layer is None:
         result.check(len(found), depth, wanted.count)
         recipe_of = [(wanted, called(wanted))]
@@ -244,11 +246,11 @@ def replay(
     from reverie.film.shooting import is_film
 
     if not piped and is_film(file):
-        from reverie.cli.film import Ending, again
+        from reverie.cli.film import again
 
-        ending = Ending(result.out, result.overwrite, result.quiet, result.json, result.no_metadata)
-        return again(file, source, values, assets or [], run, ending)
+        return again(file, source, values, assets or [], run, result)
     result.check(1)
+    transparency.refuse(values, result, "" if piped or result.format else file.suffix)
     with watching_weights(result.quiet or result.json):
         job = api.replay(content(str(file)), source=source, changes=values, assets=assets or (), **run)
     stem, suffix = ("stdin", ".png") if piped else (file.stem, file.suffix)

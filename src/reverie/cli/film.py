@@ -16,7 +16,6 @@ from rich.text import Text
 
 from reverie.cli.dreaming import (
     NOISE,
-    NOTHING_SET,
     Preset,
     Preview,
     RecipeFile,
@@ -25,7 +24,7 @@ from reverie.cli.dreaming import (
 from reverie.cli.options import (
     FILM,
     RUN,
-    RunOptions,
+    FilmRunOptions,
     StepsOptions,
     StepsRecipeOptions,
     VideoOptions,
@@ -35,9 +34,9 @@ from reverie.cli.options import (
     given,
 )
 from reverie.cli.output import beside, line, say
-from reverie.cli.result import Json, NoMetadata, Overwrite, Quiet
+from reverie.cli.result import Json, NoMetadata, Overwrite, Quiet, ResultOptions
 from reverie.cli.weights import watching_weights
-from reverie.errors import OutputError
+from reverie.errors import OutputError, UsageError
 from reverie.film.settings import Steps, Video, Zoom
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 
 film = App("film", help="Films: the ascent itself, an endless zoom, or a video dreamt frame by frame.")
 NO_STEPS, NO_ZOOM, NO_VIDEO = StepsOptions(), ZoomOptions(), VideoOptions()
-NO_STEPS_RECIPE = StepsRecipeOptions()
+NO_RUN, NO_STEPS_RECIPE = FilmRunOptions(), StepsRecipeOptions()
 NO_ZOOM_RECIPE, NO_VIDEO_RECIPE = ZoomRecipeOptions(), VideoRecipeOptions()
 
 Source = Annotated[
@@ -128,6 +127,15 @@ class Options:
 
 
 NOTHING = Options()
+# What 'reverie replay' offers for pictures, and what to do about it where the file is a film.
+_OF_PICTURES = {
+    "format": "the suffix of --out chooses a film's format",
+    "resume": "leave it out, the same command goes on by itself",
+    "show": "leave it out and open the film yourself",
+    "plots": "leave it out",
+    "plots_every": "leave it out",
+    "quality": "leave it out",
+}
 
 
 @film.command
@@ -137,7 +145,7 @@ def steps(
     *,
     settings: Annotated[StepsOptions, Parameter(name="*")] = NO_STEPS,
     recipe_options: Annotated[StepsRecipeOptions, Parameter(name="*")] = NO_STEPS_RECIPE,
-    run_options: Annotated[RunOptions, Parameter(name="*")] = NOTHING_SET,
+    run_options: Annotated[FilmRunOptions, Parameter(name="*")] = NO_RUN,
     options: Options = NOTHING,
 ) -> int:
     """Film the ascent itself: every step of every octave."""
@@ -151,7 +159,7 @@ def zoom(
     *,
     settings: Annotated[ZoomOptions, Parameter(name="*")] = NO_ZOOM,
     recipe_options: Annotated[ZoomRecipeOptions, Parameter(name="*")] = NO_ZOOM_RECIPE,
-    run_options: Annotated[RunOptions, Parameter(name="*")] = NOTHING_SET,
+    run_options: Annotated[FilmRunOptions, Parameter(name="*")] = NO_RUN,
     options: Options = NOTHING,
 ) -> int:
     """Dive into a picture, dreaming on and on."""
@@ -165,7 +173,7 @@ def video(
     *,
     settings: Annotated[VideoOptions, Parameter(name="*")] = NO_VIDEO,
     recipe_options: Annotated[VideoRecipeOptions, Parameter(name="*")] = NO_VIDEO_RECIPE,
-    run_options: Annotated[RunOptions, Parameter(name="*")] = NOTHING_SET,
+    run_options: Annotated[FilmRunOptions, Parameter(name="*")] = NO_RUN,
     options: Options = NOTHING,
 ) -> int:
     """Dream a video, frame by frame, the dream carried along with the motion; its sound comes with it."""
@@ -196,11 +204,16 @@ def again(
     changes: dict[str, Any],
     assets: list[Path],
     run: dict[str, Any],
-    ending: Ending,
+    result: ResultOptions,
 ) -> int:
-    """``reverie replay`` of a film."""
+    """``reverie replay`` of a film; what ``result`` says of pictures alone is refused."""
+    plain = ResultOptions()
+    for name, instead in _OF_PICTURES.items():
+        if getattr(result, name) != getattr(plain, name):
+            raise UsageError(f"{file} is a film and --{name.replace('_', '-')} is for pictures; {instead}.")
     from reverie.film import shooting
 
+    ending = Ending(result.out, result.overwrite, result.quiet, result.json, result.no_metadata)
     with watching_weights(ending.quiet or ending.json):
         made = shooting.replay(file, source=source, changes=changes, assets=assets, **run)
     return _shoot(made, ending, file.with_name(f"{file.stem}-replay{file.suffix}"))

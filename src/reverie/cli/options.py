@@ -76,6 +76,8 @@ def _options(name: str, model: type[BaseModel], group: Group | None, without: tu
 
 RecipeOptions = _options("RecipeOptions", Recipe, None)
 RunOptions = _options("RunOptions", Run, RUN)
+# A film is written in the 8 bits that its codecs have.
+FilmRunOptions = _options("FilmRunOptions", Run, RUN, without=("depth",))
 # For commands that say themselves which network, and what it dreams in each cell of a sheet.
 CellOptions = _options(
     "CellOptions", Recipe, None, without=("network", "objective", "guide", "match", "mask")

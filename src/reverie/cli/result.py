@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, cast, overload
 
 from cyclopts import Parameter
 
-from reverie.cli import views
+from reverie.cli import transparency, views
 from reverie.cli.options import RUN
 from reverie.cli.output import beside, free, line, numbered, say, watching
 from reverie.cli.views import Plots, PlotsEvery, QualityLine, Viewer
@@ -147,7 +147,8 @@ def finish(job: Job, source: str | None, files: list[Path], result: ResultOption
     from reverie import image
     from reverie.checkpoint import PATIENCE, Checkpoint
 
-    for note in job.notes:
+    suffix = result.suffix if result.piped else files[0].suffix
+    for note in (*job.notes, *transparency.lost(job, suffix)):
         say(note, result.quiet)
     checkpoint = None
     if not result.piped:

@@ -11,6 +11,7 @@ from cyclopts import Group, Parameter
 
 from reverie import recipe as recipes
 from reverie import schedule
+from reverie.cli import transparency
 from reverie.cli.dreaming import NOISE, NOTHING_SET, PLAINLY, Preset, Preview, RecipeFile, called, dreamt
 from reverie.cli.options import RUN, WHAT, RunOptions, VisualizeOptions, given
 from reverie.cli.output import say
@@ -155,6 +156,7 @@ def visualize(
     for each in made:
         each.files()  # reads every objective
     code, written = 0, set[Path]()
+    transparency.refuse(values, result)
     result.check(len(made), recipes.run(run).depth or 8, made[0].count)
     for each in made:
         try:

@@ -124,6 +124,8 @@ def film(
     :func:`reverie.job`; but in a zoom and a dreamt video guides may be videos too. ``preview`` is small, and of a clip
     has a few frames a second. Raises what they raise.
     """
+    if options.get("depth") not in (None, 8):
+        raise UsageError(f"A film has 8 bits a sample; leave --depth {options['depth']} out.")
     known = pictures or {} if kind == "steps" else moving.guides(options, pictures or {})
     guides = {file: each.clip for file, (each, *_) in known.items() if isinstance(each, moving.Moving)}
     options = {**options, "preview": preview, "pictures": known}

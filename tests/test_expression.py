@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverie.errors import UsageError
-from reverie.expression import Kind, Target, parse
+from reverie.expression import Guide, Kind, Target, guide, parse
+from reverie.schedule import objectives
 
 WORD = st.from_regex(r"[A-Za-z_/é][\w./]{0,12}", fullmatch=True).filter(
     lambda name: ".." not in name and name not in ("layer", "class", "channel")
@@ -38,7 +39,7 @@ def written(draw: st.DrawFn) -> tuple[str, Target]:
         text = f"{quote}{name}{quote}"
     needed = kind == "channel"
     channel = draw(st.integers(0, 4096)) if needed or (kind != "class" and draw(st.booleans())) else None
-    weight = draw(st.none() | st.integers(1, 99) | st.floats(1e-300, 1e300))
+    weight = draw(st.none() | st.integers(1, 99) | st.floats(1e-12, 1e12))
     pieces = [f"{weight}", "*"] if weight is not None else []
     pieces += [kind, ":"] if kind else []
     pieces += [text]
@@ -144,9 +145,9 @@ BAD = {
     "layer:a|b": "only classes",
     "1..3|rose": "only classes",
     "channel:a:3|b": "only classes",
-    "0*owl": "other than 0",
-    "1e999*owl": "finite",
-    "1e-999*owl": "other than 0",
+    "0*owl": "from 1e-12 to 1e+12",
+    "1e999*owl": "from 1e-12 to 1e+12",
+    "1e-999*owl": "from 1e-12 to 1e+12",
     "'great grey owl": "open quote",
     'class:"owl': "open quote",
     "features.12..5": "range",
@@ -202,3 +203,20 @@ def test_reading_objectives_and_recipes_does_not_import_torch() -> None:
     code = f"import sys, {modules}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("name", ["a\"b'c.jpg", "'\".png", "\"\"x''.jpg", "it's.jpg", 'say "owl".jpg', "a;b\"'.jpg"])
+def test_a_name_may_have_both_kinds_of_quotes(name: str) -> None:
+    made = Guide(name, layer="stage3", weight=0.5, mask=name)
+    assert guide(made.text()) == made
+    term = Target(1.0, "layer", name, mask=name.rpartition(".")[0] + ".png")
+    (read,) = parse(term.text())
+    assert (read.name, read.mask) == (term.name, term.mask)
+    assert len(objectives(f"{term.text()}; owl")) == 2
+
+
+def test_quotes_in_quotes_are_doubled() -> None:
+    assert guide("\"a\"\"b'c.jpg\"@stage3").file == "a\"b'c.jpg"
+    assert guide("'it''s.jpg'*2") == Guide("it's.jpg", weight=2.0)
+    with pytest.raises(UsageError, match="cannot be read"):
+        guide('"a"b.jpg"')

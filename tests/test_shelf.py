@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -174,6 +175,18 @@ def test_a_misspelt_layer_of_a_guide_costs_no_decoding(photo, tmp_path):
         reverie.dream_guided(photo, tmp_path / "broken.jpg", layer="stagge3")
     with pytest.raises(InputError, match=r"broken.jpg"):
         reverie.dream_guided(photo, tmp_path / "broken.jpg", layer="stage3")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such names")
+def test_a_guide_whose_name_has_both_kinds_of_quotes(photo, flowers, tmp_path):
+    strange = flowers.rename(tmp_path / "flo\"w'er.png")
+    out = tmp_path / "out.png"
+    arguments = ["--size=48x40", "--steps=1", "--octaves=1", "--precision=fp32", "--threads=1"]
+    assert main(["dream", str(photo), "--guide", str(strange), "-o", str(out), *arguments]) == 0
+    made = reverie.dream_guided(photo, strange, size="48x40", **QUICK)
+    assert made.record.asset("guide").path == str(strange)
+    assert main(["replay", str(out)]) == 0
+    assert same(out, tmp_path / "out-replay.png")
 
 
 def storied(mode):

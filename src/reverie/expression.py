@@ -6,7 +6,7 @@
     term      := [number *] target { | class-or-mask }        the weight is 1 when left out
     target    := [layer:|class:|channel:] name [: channel [@ y , x]]
                | function ( name [: channel] {, argument} )
-    name      := word | "quoted" | 'quoted' | number | name..number
+    name      := word | "quoted" | 'quoted' | number | name..number       a quote in quotes is doubled
     guide     := file [@ layer {+ layer}] [* number] [| mask]
 
 ``default`` is the layer that a network dreams by default; ``| mask.png`` is where a term counts; ``owl|rose`` lets each
@@ -55,13 +55,14 @@ _PICTURE = re.compile(r"\.(?:png|jpe?g|jpe|jfif|webp|tiff?|bmp|gif|avif|hei[cf])
 _NUMBER = r"\d+\.\d*(?:[eE][+-]?\d+)?(?![\w.])|\.\d+(?![\w.])|\d+[eE][+-]?\d+(?![\w.])|\d+(?![\w.])"
 _NAME = re.compile(r"\s*[^\W\d][\w'.-]*(?:\s+[\w'.-]+)+\s*")
 _TOKEN = re.compile(
-    rf"""\s*(?:(?P<quoted>"[^"]*"|'[^']*')|(?P<number>{_NUMBER})"""
+    rf"""\s*(?:(?P<quoted>"(?:[^"]|"")*"|'(?:[^']|'')*')|(?P<number>{_NUMBER})"""
     r"""|(?P<range>\.\.(?!/))|(?P<word>[^\s"'*:+\-|(),@]+)|(?P<mark>[*:+\-|(),@]))"""
 )
+_QUOTED = r""""(?:[^"]|"")+"|'(?:[^']|'')+'"""
 _GUIDE = re.compile(
-    r"""\s*(?P<file>"[^"]+"|'[^']+'|[^"'\s@*|](?:[^|]*?[^\s@*|])?)\s*(?:@\s*(?P<layer>"[^"]+"|'[^']+'|[^@*|"']+?)\s*)?"""
-    r"""(?:\*\s*(?P<weight>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*)?"""
-    r"""(?:\|\s*(?P<mask>"[^"]+"|'[^']+'|[^|"']+?)\s*)?"""
+    rf"""\s*(?P<file>{_QUOTED}|[^"'\s@*|](?:[^|]*?[^\s@*|])?)\s*(?:@\s*(?P<layer>{_QUOTED}|[^@*|"']+?)\s*)?"""
+    rf"""(?:\*\s*(?P<weight>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*)?"""
+    rf"""(?:\|\s*(?P<mask>{_QUOTED}|[^|"']+?)\s*)?"""
 )
 
 
@@ -266,7 +267,7 @@ class _Reader:
         if group in ("mark", "range"):
             raise self.wrong(f"a name is missing before {name!r}")
         if group == "quoted":
-            name = name[1:-1]
+            name = _plain(name)
         last = None
         if group == "word" and ".." in name:
             name, last = self.span(name)
@@ -318,7 +319,7 @@ class _Reader:
             group, text = self.take()
             if group in ("mark", "range"):
                 raise self.wrong(f"an argument of {function}(...) is missing before {text!r}")
-            arguments.append(float(text) if group == "number" else text[1:-1] if group == "quoted" else text)
+            arguments.append(float(text) if group == "number" else _plain(text) if group == "quoted" else text)
         if not self.passed(")"):
             raise self.wrong(f"{function}( is not closed; write {FUNCTIONS[function]}")
         made = replace(made, function=function, others=tuple(others), arguments=tuple(arguments))
@@ -352,7 +353,7 @@ class _Reader:
         group, name = self.take()
         if group == "word" and name == "class" and self.passed(":"):
             group, name = self.take()
-        text = name[1:-1] if group == "quoted" else name
+        text = _plain(name) if group == "quoted" else name
         if group in ("word", "quoted") and _PICTURE.search(text):
             return text, True
         if group in ("mark", "range") or (group == "word" and ".." in name):
@@ -376,11 +377,12 @@ def _whole(text: str) -> bool:
 
 
 def _plain(text: str | None) -> str:
-    """A name without its quotes; "" for none."""
+    """A name without its quotes, of which it has two where one is meant; "" for none."""
     text = text or ""
-    return text[1:-1] if text[:1] in ("'", '"') else text
+    return text[1:-1].replace(text[0] * 2, text[0]) if text[:1] in ("'", '"') else text
 
 
 def _quoted(name: str) -> str:
-    """A name in quotes; of the two kinds the one that is not in it."""
-    return f"'{name}'" if '"' in name else f'"{name}"'
+    """A name in quotes; of the two kinds the one that is not in it, or doubled there."""
+    quote = "'" if '"' in name and "'" not in name else '"'
+    return quote + name.replace(quote, quote * 2) + quote

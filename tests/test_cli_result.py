@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import stat
 import subprocess
@@ -56,16 +57,79 @@ def test_standard_input_has_a_name_of_its_own_and_feeds_other_commands(photo, mo
     monkeypatch.setattr("sys.stdin", Given())
     assert main(["dream", "-", "--objective", "owl", *QUICK]) == 0
     assert Path("stdin-motif-owl.png").exists()
-    assert main(["inspect", "-", "--threads=1"]) == 0
+    assert main(["inspect", "-", "--threads=1", "--sheet", "."]) == 0
+    assert Path("stdin-heat.png").exists()
     assert "classes:" in capsys.readouterr().out
+    assert main(["inspect", "-", "--threads=1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["picture"] == "-"
+    assert main(["dream", "-", "--dry-run", *QUICK]) == 0
+    assert "standard input -> stdin-motif" in capsys.readouterr().out
     assert main(["layers", "motif", "-", "--sheet", "s.png", "--kind=conv", "--per-page=1", *QUICK]) == 0
     assert Path("s.png").exists()
 
 
+def test_standard_input_is_read_once_for_all_that_is_made_of_it(photo, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(photo.read_bytes())))
+    assert main(["dream", "-", "--each-layer", "stage1,stage2", *QUICK]) == 0
+    assert Path("stdin-motif-each-layer.png").exists()
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(photo.read_bytes())))
+    assert main(["visualize", "owl", "rose", "--from", "-", *QUICK]) == 0
+    assert Path("stdin-motif-rose.png").exists()
+
+
+def test_a_closed_standard_stream_is_said(photo, monkeypatch, capsys):
+    with monkeypatch.context() as closed:
+        closed.setattr("sys.stdin", None)
+        assert main(["dream", "-", *QUICK]) == 3
+        assert "Standard input is closed" in capsys.readouterr().err
+    with monkeypatch.context() as closed:
+        closed.setattr("sys.stdout", None)
+        assert main(["dream", "photo.png", "-o", "-", *QUICK]) == 5
+    err = capsys.readouterr().err
+    assert "closed" in err and err.count("\n") == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("arguments", [
+    ["dream", "photo.png", "--out", "-", *QUICK], ["dream", "photo.png", "--json", *QUICK], ["presets"], ["--help"],
+])
+def test_standard_output_without_room_is_one_sentence(photo, arguments):
+    command = [sys.executable, "-m", "reverie", *arguments]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 5
+    assert done.stderr.startswith("reverie: Standard output cannot be written") and done.stderr.count("\n") == 1
+
+
+def test_a_listing_that_is_cut_short_says_nothing_of_a_dream(photo):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "reverie", "presets"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (5, "")
+
+
 def test_a_lone_hyphen_is_a_pipe_and_nothing_else_is():
-    assert [result.piped(each) for each in ("-", "--out=-")] == [result.PIPE, f"--out={result.PIPE}"]
+    assert [result.piped(each) for each in ("-", "--out=-")] == [result.TOKEN, f"--out={result.TOKEN}"]
     for token in ("./-", "--quiet", "-q", "a-", "x=-", "--objective=-owl", "--"):
         assert result.piped(token) == token
+
+
+@pytest.mark.parametrize("command", [
+    "dream photo.png --mask -", "dream photo.png --guide=-", "dream photo.png --guide a.png --guide -",
+    "dream photo.png --recipe -", "dream photo.png --weights -", "dream photo.png --plots -", "dream --objective -",
+    "dream --steps -", "motifs --out -", "layers motif --sheet -", "layers motif --diagram -", "weights import -",
+    "replay photo.png --source -", "replay photo.png --asset=-", "film zoom photo.png --out -", "film video -",
+    "replay photo.mp4 --out -", "doctor -",
+])
+def test_where_no_pipe_can_go_one_sentence_says_so_and_calls_it_as_it_was_typed(photo, capsys, command):
+    assert main(command.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1
+    assert "not -," in err or "'-'" in err or '"-"' in err or "standard" in err
+    assert result.TOKEN not in err and "x00" not in err
+    assert [each.name for each in Path().iterdir()] == ["photo.png"]
 
 
 def test_bad_input_by_a_pipe_is_one_sentence_and_nothing_comes_out(photo):
@@ -117,6 +181,15 @@ def test_one_dream_for_each_layer_and_a_sheet(photo, capsys):
         assert any(cell.shape == picture.shape and (cell == picture).all() for cell in cells)
     assert main([*command, "--resume"]) == 0
     assert capsys.readouterr().err.count("is there already") == 4
+
+
+def test_a_sheet_of_layers_shows_every_picture_of_a_batch(photo):
+    assert main(["dream", "noise", "--each-layer", "stage1,stage2", "--count=2", *QUICK]) == 0
+    sheet = np.asarray(Image.open("noise-motif-each-layer.png"))
+    for name in ("stage1-1", "stage1-2", "stage2-1", "stage2-2"):
+        picture = np.asarray(Image.open(f"noise-motif-{name}.png"))
+        corners = np.argwhere((sheet == picture[0, 0]).all(-1))
+        assert any(np.array_equal(sheet[y:y + 40, x:x + 48], picture) for y, x in corners)
 
 
 def test_the_viewer_is_called_or_missed_in_one_sentence(photo, tmp_path, monkeypatch, capsys):

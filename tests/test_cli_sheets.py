@@ -234,6 +234,7 @@ def test_what_sleeps_is_dreamt_before_its_relu_or_called_silent(monkeypatch, tin
     (["layers", "motif", "--sheet", "o.png", "--page", "two"], "--page must be"),
     (["layers", "motif", "--sheet", "o.png", "--page", "2"], "--page must be at most 1"),
     (["layers", "motif", "--sheet", "o.png", "--per-page", "0"], "--per-page must be"),
+    (["motifs", "--per-page", "0"], "--per-page must be"),
     (["layers", "motif", "--sheet", "o.png", "--steps", "0"], "--steps must be"),
     (["layers", "motiv", "--sheet", "o.png"], "'motif'"),
     (["channels", "motif", "stag1"], "'stage1'"),

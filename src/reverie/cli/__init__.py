@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 from cyclopts import App, CycloptsError
 from rich.console import Console
@@ -13,10 +16,10 @@ from rich.console import Console
 from reverie import __version__
 from reverie.cli import anatomy, dreaming, film, finding, inspecting, sheets, visualizing
 from reverie.cli.allocator import keep_freed_memory
-from reverie.cli.output import say
-from reverie.cli.result import piped
+from reverie.cli.output import PIPE, say, unwritable
+from reverie.cli.result import TOKEN, piped, unpiped
 from reverie.cli.weights import weights
-from reverie.errors import ReverieError
+from reverie.errors import OutputError, ReverieError, UsageError
 
 EPILOGUE = (
     "Exit codes: 0 done, 1 a bug of ours, 2 usage, 3 input, 4 weights or extras absent, 5 output, "
@@ -24,9 +27,22 @@ EPILOGUE = (
 )
 
 
+WRITERS = ("dream", "replay", "visualize", "film")  # commands that work while they tell of it on stdout
+
+
+class _Commands(App):
+    """The commands, which get a - as it was typed."""
+
+    def parse_args(self, *args: Any, **kwargs: Any) -> Any:
+        command, bound, ignored = super().parse_args(*args, **kwargs)
+        for name, value in bound.arguments.items():
+            bound.arguments[name] = unpiped(name, value)
+        return command, bound, ignored
+
+
 def application() -> App:
     """The command line, ready to be called with tokens."""
-    app = App(
+    app = _Commands(
         "reverie",
         help="Pictures out of what a neural network sees: DeepDream, offline.",
         version=__version__,
@@ -54,7 +70,38 @@ def application() -> App:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code and never shows a traceback for a user's mistake."""
     keep_freed_memory()
-    tokens = [piped(each) for each in (sys.argv[1:] if arguments is None else arguments)]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files need not be text
+    code = _run([piped(each) for each in (sys.argv[1:] if arguments is None else arguments)])
+    if (error := _flushed()) and not code:
+        code = OutputError.exit_code
+        if not isinstance(error, BrokenPipeError):
+            say(str(unwritable(error)))
+    return code
+
+
+def _run(tokens: list[str]) -> int:
+    try:
+        return _called(tokens)
+    except ReverieError as error:
+        say(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        say("interrupted; nothing half-written was left behind.")
+        return 130
+    except (BrokenPipeError, SystemExit):
+        # rich leaves by SystemExit when whoever read stdout has gone. That a listing was cut short is no news.
+        if tokens and tokens[0] in WRITERS:
+            say("stdout was closed before all was said; a dream under way was not written.")
+        return OutputError.exit_code
+    except Exception:
+        traceback.print_exc()
+        say("this is a bug of ours; please report it with the lines above.")
+        return 1
+
+
+def _called(tokens: list[str]) -> int:
     try:
         result = application()(
             tokens,
@@ -63,23 +110,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             console=Console(),
             error_console=Console(stderr=True),
         )
-        return result if isinstance(result, int) else 0
     except CycloptsError as error:
-        sentence = " ".join(str(error).split())
-        say(f"{sentence.rstrip('.')}. Try 'reverie --help'.")
-        return 2
-    except ReverieError as error:
-        say(str(error))
-        return error.exit_code
-    except KeyboardInterrupt:
-        say("interrupted; nothing half-written was left behind.")
-        return 130
-    except (BrokenPipeError, SystemExit):
-        # rich leaves by SystemExit when whoever read stdout has gone.
+        sentence = " ".join(str(error).split()).replace(TOKEN, PIPE).replace("\\x00", PIPE)  # bare, or as repr shows it
+        raise UsageError(f"{sentence.rstrip('.')}. Try 'reverie --help'.") from None
+    except OSError as error:
+        if error.errno == errno.ENOSPC and error.filename is None:  # of no file: help that rich could not write
+            raise unwritable(error) from None
+        raise
+    return result if isinstance(result, int) else 0
+
+
+def _flushed() -> OSError | None:
+    """What keeps waiting text from stdout, where Python would stumble over it again when it leaves."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        say("stdout was closed before all was said; a dream under way was not written.")
-        return 5
-    except Exception:
-        traceback.print_exc()
-        say("this is a bug of ours; please report it with the lines above.")
-        return 1
+        return error
+    return None

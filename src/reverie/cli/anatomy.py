@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json as jsons
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
-from rich.console import Console
 
 from reverie import recipe as recipes
 from reverie.cli.dreaming import NOISE, NOTHING_SET
 from reverie.cli.inspecting import Json
 from reverie.cli.options import CellOptions, RunOptions, given
-from reverie.cli.output import counting, say
+from reverie.cli.output import counting, put, say
 from reverie.cli.output import table as _show
 from reverie.cli.result import Overwrite, Quiet
 from reverie.cli.sheets import CELL, PLAIN, Cells, Drawing, Into, SheetFile, SheetOptions, loaded, named
@@ -86,7 +86,7 @@ def layers(
         _draw(found, diagram)
     if json:
         fields = ("name", "aliases", "kind", "channels", "stride", "receptive", "inputs")
-        print(jsons.dumps([{field: getattr(each, field) for field in fields} for each in listed]))
+        put(jsons.dumps([{field: getattr(each, field) for field in fields} for each in listed]))
         return 0
     _show(
         ["layer", "aliases", "kind", "channels", "stride", "receptive"],
@@ -103,7 +103,7 @@ def layers(
     if found.labels and kind is None:
         names = [label.split(",")[0] for label in found.labels]
         shown = ", ".join(names[:60]) + (f", ... ({len(names)} in all)" if len(names) > 60 else "")
-        Console(width=100).print(f"\nclasses: {shown}", highlight=False)
+        put("\n" + textwrap.fill(f"classes: {shown}", 100, break_on_hyphens=False))
     return 0
 
 
@@ -237,7 +237,7 @@ def _list_channels(
 
     found = atlas.survey(network, layer.name, feeds=feeds)
     if json:
-        print(
+        put(
             jsons.dumps(
                 [
                     {

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from reverie import recipe as recipes
-from reverie.cli import transparency
+from reverie.cli import transparency, views
 from reverie.cli.options import RUN, WHAT, RecipeOptions, RunOptions, given
-from reverie.cli.output import costs, numbered, say
-from reverie.cli.result import PIPE, ResultOptions, content, finish, name_of
+from reverie.cli.output import PIPE, costs, free, numbered, say, spoken
+from reverie.cli.result import ResultOptions, content, finish, name_of
 from reverie.cli.weights import watching_weights
 from reverie.errors import InputError, UsageError
 from reverie.expression import Guide
@@ -144,8 +144,8 @@ def dreamt(
     preview: bool,
     written: set[Path],
     dry_run: bool = False,
-) -> Path:
-    """One dream, or batch of dreams, into the file that ``result`` means, called after ``what`` by default."""
+) -> list[Path]:
+    """One dream, or batch of dreams, into the files that ``result`` means, called after ``what`` by default."""
     from reverie import api
 
     with watching_weights(result.quiet or result.json):
@@ -154,10 +154,11 @@ def dreamt(
     target = result.target(default, written, recipe.count)
     if dry_run:
         costs(job, source, target, result.json)
-        return target
+        return [target]
     written.add(target)
-    finish(job, source, numbered(target, recipe.count), result)
-    return target
+    made = finish(job, source, numbered(target, recipe.count), result)
+    written.update(made)
+    return made
 
 
 def called(recipe: recipes.Recipe) -> str:
@@ -185,28 +186,43 @@ def _layered(recipe: recipes.Recipe, layers: str) -> list[tuple[recipes.Recipe, 
 
 
 def _sheet(
-    source: str | None, network: str, made: dict[str, Path], result: ResultOptions, written: set[Path]
+    source: str | None,
+    network: str,
+    made: dict[str, list[Path]],
+    result: ResultOptions,
+    written: set[Path],
 ) -> None:
     """The contact sheet of the dreams of all layers, from their files."""
-    from reverie import atlas, image
+    from reverie import atlas, image, record
     from reverie.ops import fitted, resize
 
     cells = []
-    for name, path in made.items():
+    files = [
+        (name if len(paths) == 1 else f"{name} {at}", path)
+        for name, paths in made.items()
+        for at, path in enumerate(paths, 1)
+    ]
+    for name, path in files:
         pixels = image.load(path).pixels
         size = (pixels.shape[-2], pixels.shape[-1])
         size = fitted(size, SHEET_SIDE) if max(size) > SHEET_SIDE else size
         cells.append((name, resize(pixels, size).clamp(0, 1)))
     target = result.target(name_of(source, network, "each-layer", result.suffix), written)
+    ours = views.ours(target)  # of the run that is gone on with; anybody else's file stays
+    target = target if result.overwrite or ours else free(target)
     written.add(target)
-    title = f"{network} · {'noise' if source is None else Path(source).name}"
-    image.save(target, atlas.sheet(cells, title=title), overwrite=result.overwrite or result.resume)
+    title = f"{network} · {spoken(source)}"
+    text = None if result.no_metadata else record.view("contact sheet")
+    image.save(target, atlas.sheet(cells, title=title), text=text, overwrite=result.overwrite or ours)
     say(f"wrote {target}", result.quiet)
 
 
 def replay(
-    file: Annotated[
-        Path, Parameter(help="A picture or a film that Reverie wrote, or - for a picture on standard input.")
+    picture: Annotated[
+        str,
+        Parameter(
+            name="FILE", help="A picture or a film that Reverie wrote, or - for a picture on standard input."
+        ),
     ],
     /,
     *,
@@ -241,7 +257,7 @@ def replay(
         values[name.strip().replace("-", "_")] = setting(text.strip())
     run = given(run_options)
     recipes.run(run)
-    piped = str(file) == PIPE
+    piped, file = picture == PIPE, Path(picture)
     from reverie import api
     from reverie.film.shooting import is_film
 
@@ -252,8 +268,8 @@ def replay(
     result.check(1)
     transparency.refuse(values, result, "" if piped or result.format else file.suffix)
     with watching_weights(result.quiet or result.json):
-        job = api.replay(content(str(file)), source=source, changes=values, assets=assets or (), **run)
+        job = api.replay(content(picture), source=source, changes=values, assets=assets or (), **run)
     stem, suffix = ("stdin", ".png") if piped else (file.stem, file.suffix)
     default = file.with_name(f"{stem}-replay{result.suffix if result.format else suffix}")
-    finish(job, str(file), [result.target(default)], result)
+    finish(job, picture, [result.target(default)], result)
     return 0

@@ -33,8 +33,8 @@ from reverie.cli.options import (
     ZoomRecipeOptions,
     given,
 )
-from reverie.cli.output import beside, line, say
-from reverie.cli.result import Json, NoMetadata, Overwrite, Quiet, ResultOptions
+from reverie.cli.output import PIPE, line, say
+from reverie.cli.result import Json, NoMetadata, Overwrite, Quiet, ResultOptions, content, name_of
 from reverie.cli.weights import watching_weights
 from reverie.errors import OutputError, UsageError
 from reverie.film.settings import Steps, Video, Zoom
@@ -50,7 +50,9 @@ NO_ZOOM_RECIPE, NO_VIDEO_RECIPE = ZoomRecipeOptions(), VideoRecipeOptions()
 Source = Annotated[
     str,
     Parameter(
-        name="SOURCE", help="A picture file, or 'noise'; by default noise.", allow_leading_hyphen=False
+        name="SOURCE",
+        help="A picture file, - for standard input, or 'noise'; by default noise.",
+        allow_leading_hyphen=False,
     ),
 ]
 ClipFile = Annotated[str, Parameter(name="CLIP", help="A video file.", allow_leading_hyphen=False)]
@@ -188,13 +190,14 @@ def _make(
     from reverie.film import codec, shooting
 
     ending = options.ending()
+    _files(ending.out, source if kind == "video" else "")
     if ending.out is not None and not _folder(ending.out):
         codec.check_writable(ending.out, ending.overwrite)
     given_source = None if source == NOISE and kind != "video" else source
     with watching_weights(options.quiet or options.json):
-        made = shooting.film(kind, given_source, settings, recipe=wanted, preview=options.preview, **run)
+        made = shooting.film(kind, content(given_source), settings, recipe=wanted, preview=options.preview, **run)
     objective = wanted.objective or made.job.plan.network.objective
-    name = beside(given_source, wanted.network, objective, ".mp4")
+    name = name_of(given_source, wanted.network, objective, ".mp4")
     return _shoot(made, ending, name.with_stem(f"{name.stem}-{kind}"))
 
 
@@ -214,14 +217,26 @@ def again(
     from reverie.film import shooting
 
     ending = Ending(result.out, result.overwrite, result.quiet, result.json, result.no_metadata)
+    _files(ending.out)
     with watching_weights(ending.quiet or ending.json):
         made = shooting.replay(file, source=source, changes=changes, assets=assets, **run)
     return _shoot(made, ending, file.with_name(f"{file.stem}-replay{file.suffix}"))
 
 
+def _files(out: Path | None, clip: str = "") -> None:
+    """Refuse pipes: a film is written, and a clip read, with going back and forth."""
+    if str(out) == PIPE:
+        raise UsageError("--out - is standard output, where no film can go; name a file such as dream.mp4.")
+    if clip == PIPE:
+        raise UsageError("A video cannot be read from standard input; name its file.")
+
+
 def _folder(out: Path) -> bool:
-    """Whether the film goes into ``out`` under its own name; an empty folder itself takes the frames."""
-    return os.path.isdir(out) and any(out.iterdir())
+    """Whether the film goes into ``out`` under its own name; an empty folder, or one that is itself a film of ours,
+    takes the frames."""
+    from reverie.film import codec
+
+    return os.path.isdir(out) and any(out.iterdir()) and not codec.ours(out)
 
 
 def _shoot(made: Film, ending: Ending, name: Path) -> int:

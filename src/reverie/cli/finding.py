@@ -13,7 +13,7 @@ from reverie.cli.anatomy import CHANNEL_CELL, NOTHING_CELLED
 from reverie.cli.dreaming import NOTHING_SET
 from reverie.cli.inspecting import Json
 from reverie.cli.options import CellOptions, RunOptions, given
-from reverie.cli.output import counting, say, table
+from reverie.cli.output import PIPE, counting, put, say, spoken, table
 from reverie.cli.result import Overwrite, Quiet, content
 from reverie.cli.sheets import PLAIN, Cells, Drawing, SheetFile, SheetOptions, loaded, named
 from reverie.errors import UsageError
@@ -50,7 +50,7 @@ def find(
     ] = None,
     top: Annotated[int, Parameter(help="How many channels to list.")] = 20,
     image: Annotated[
-        Path | None, Parameter(name=["--image", "-i"], help="Ask what feeds the class in this picture.")
+        str | None, Parameter(name=["--image", "-i"], help="Ask what feeds the class in this picture.")
     ] = None,
     json: Json = False,
     sheet: SheetFile = None,
@@ -123,9 +123,7 @@ def find(
             for each in best
         ]
         asked = [{"class": at, "label": found.labels[at]} for at in classes]
-        print(
-            jsons.dumps({"network": found.name, "classes": asked, "method": fed[0].method, "channels": rows})
-        )
+        put(jsons.dumps({"network": found.name, "classes": asked, "method": fed[0].method, "channels": rows}))
         return 0
     how = "its weights" if fed[0].method == "weights" else "gradient times activation"
     if len(classes) > 1:
@@ -171,18 +169,18 @@ def _fed(
     return atlas.feeding(network, classes, names, pictures)
 
 
-def _opened(path: Path, run: dict[str, Any], long_side: int) -> Tensor:
+def _opened(path: str, run: dict[str, Any], long_side: int) -> Tensor:
     """The picture, no larger than ``long_side``."""
     from reverie.image import load
     from reverie.ops import fitted, resize
 
-    photo = load(content(str(path)), recipes.run(run).max_pixels)
+    photo = load(content(path), recipes.run(run).max_pixels)
     size = (photo.pixels.shape[-2], photo.pixels.shape[-1])
     return resize(photo.pixels, fitted(size, long_side) if max(size) > long_side else size).clamp(0, 1)
 
 
 def inspect(
-    picture: Annotated[Path, Parameter(help="The picture to show to the network, or - for standard input.")],
+    picture: Annotated[str, Parameter(help="The picture to show to the network, or - for standard input.")],
     /,
     *,
     network: Name = "motif",
@@ -224,7 +222,8 @@ def inspect(
     SheetOptions(columns=columns).check()
     from reverie import atlas, image
 
-    target = None if sheet is None else named(sheet, picture.stem, "heat", overwrite)
+    stem = "stdin" if picture == PIPE else Path(picture).stem
+    target = None if sheet is None else named(sheet, stem, "heat", overwrite)
     if target is not None:
         image.check_writable(target, overwrite)
     pixels = _opened(picture, run, size)
@@ -235,20 +234,20 @@ def inspect(
     single = names is not None and len(names) == 1
     seen = atlas.inspect(found, pixels, names, top or (MAPS if single else 5))
     if json:
-        print(jsons.dumps(_as_data(found, picture, seen)))
+        put(jsons.dumps(_as_data(found, picture, seen)))
     else:
         _tell(found, seen)
     if target is not None:
         cells = _heat_cells(found, seen, pixels, single)
-        whole = atlas.sheet(cells, columns, f"{found.name} · {picture.name}")
+        whole = atlas.sheet(cells, columns, f"{found.name} · {spoken(picture)}")
         image.save(target, whole, overwrite=overwrite)
         say(f"wrote {target}", quiet)
     return 0
 
 
-def _as_data(network: Network, picture: Path, seen: Inspection) -> dict[str, Any]:
+def _as_data(network: Network, picture: str, seen: Inspection) -> dict[str, Any]:
     return {
-        "picture": str(picture),
+        "picture": picture,
         "network": network.name,
         "width": seen.size[1],
         "height": seen.size[0],
@@ -291,7 +290,7 @@ def _tell(network: Network, seen: Inspection) -> None:
     table(["layer", "mean", "x noise", "channels"], rows)
     if seen.guesses:
         said = ", ".join(f"{each.label.split(',')[0]} {each.probability:.0%}" for each in seen.guesses)
-        print(f"\nclasses: {said}")
+        put(f"\nclasses: {said}")
 
 
 def _heat_cells(network: Network, seen: Inspection, pixels: Tensor, single: bool) -> list[tuple[str, Tensor]]:

@@ -10,6 +10,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from reverie import preset as looks
+from reverie.cli.output import put
 from reverie.cli.output import table as _show
 
 Json = Annotated[bool, Parameter(name="--json", negative=(), help="JSON on stdout instead of a table.")]
@@ -33,7 +34,7 @@ def networks(*, json: Json = False) -> None:
             {"name": name, "ready": weights in ("built in", "here"), "weights": weights, "about": about}
         )
     if json:
-        print(jsons.dumps(found))
+        put(jsons.dumps(found))
         return
     _show(
         ["network", "weights", "about"],
@@ -45,7 +46,7 @@ def networks(*, json: Json = False) -> None:
 def presets(*, json: Json = False) -> None:
     """List the presets: named looks."""
     if json:
-        print(jsons.dumps(looks.presets()))
+        put(jsons.dumps(looks.presets()))
         return
     _show(["preset", "about"], [[name, str(each.get("about", ""))] for name, each in looks.presets().items()])
 
@@ -81,7 +82,7 @@ def doctor(*, json: Json = False) -> None:
         "versions": versions(),
     }
     if json:
-        print(jsons.dumps(found))
+        put(jsons.dumps(found))
         return
     rows = {key: value for key, value in found.items() if key != "versions"} | versions()
     _show(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -13,6 +14,9 @@ from typing import TYPE_CHECKING, TypeVar
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, track
 from rich.table import Table
+from rich.text import Text
+
+from reverie.errors import OutputError
 
 if TYPE_CHECKING:
     from reverie.api import Job
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
 
 Listener = Callable[["Frame"], None]
 T = TypeVar("T")
+
+PIPE = "-"  # standard input as a source, standard output as a result
 
 
 def say(text: str, quiet: bool = False) -> None:
@@ -31,7 +37,22 @@ def say(text: str, quiet: bool = False) -> None:
 
 def line(**values: object) -> None:
     """One line for programs, on stdout."""
-    print(json.dumps(values), flush=True)
+    put(json.dumps(values))
+
+
+def put(text: str) -> None:
+    """Text on stdout at once; :class:`OutputError` where that has no room (a reader that has gone is told by main)."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise unwritable(error) from None
+
+
+def unwritable(error: OSError) -> OutputError:
+    """What to say where nothing more can be written to stdout."""
+    return OutputError(f"Standard output cannot be written ({error.strerror}); send it elsewhere.")
 
 
 def table(columns: list[str], rows: list[list[str]]) -> None:
@@ -39,11 +60,11 @@ def table(columns: list[str], rows: list[list[str]]) -> None:
     console = Console()
     if not console.is_terminal:
         for row in rows:
-            print("\t".join(row))
+            put("\t".join(row))
         return
     made = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
-        made.add_row(*row)
+        made.add_row(*map(Text, row))  # names of files may look like rich's markup
     console.print(made)
 
 
@@ -55,10 +76,18 @@ def slug(text: str) -> str:
 def beside(source: str | None, network: str, objective: str, suffix: str = ".png") -> Path:
     """The default result: beside its source, named by network and objective."""
     stem, folder = ("noise", Path()) if source is None else (Path(source).stem, Path(source).parent)
-    # File systems take 255 bytes: what is added must still fit behind the longest of names.
-    stem = stem.encode()[:120].decode(errors="ignore")
+    # File systems take 255 bytes, of any encoding: what is added must still fit behind the longest of names.
+    while len(os.fsencode(stem)) > 120:
+        stem = stem[:-1]
     what = re.sub(r"\.(png|jpe?g|webp|tiff?)\b", "", objective, flags=re.IGNORECASE)  # of masks and guides
     return folder / f"{stem}-{slug(network)}-{slug(what)}{suffix}"
+
+
+def spoken(source: str | None) -> str:
+    """What people call a source."""
+    if source is None:
+        return "noise"
+    return "standard input" if source == PIPE else Path(source).name
 
 
 def numbered(path: Path, count: int) -> list[Path]:
@@ -97,7 +126,7 @@ def watching(source: str | None, plan: Plan, as_json: bool, quiet: bool) -> Iter
         yield lambda frame: None
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("octave {task.fields[octave]}  step {task.fields[step]}  score {task.fields[score]}"),
         TimeRemainingColumn(),
@@ -106,8 +135,7 @@ def watching(source: str | None, plan: Plan, as_json: bool, quiet: bool) -> Iter
         # Steps of a large octave take longer, so time left is told in pixels, not in steps.
         pixels = [octave.size[0] * octave.size[1] for octave in plan.octaves]
         work = sum(each * octave.steps for each, octave in zip(pixels, plan.octaves, strict=True))
-        title = "noise" if source is None else Path(source).name
-        task = progress.add_task(title, total=work, octave="-", step="-", score="-")
+        task = progress.add_task(spoken(source), total=work, octave="-", step="-", score="-")
 
         def listen(frame: Frame) -> None:
             before = sum(
@@ -139,7 +167,7 @@ def costs(job: Job, source: str | None, target: Path, as_json: bool) -> None:
     table(
         ["", "the dream will take"],
         [
-            ["picture", f"{source or 'noise'} -> {target}"],
+            ["picture", f"{_ends(source or 'noise', 'input')} -> {_ends(str(target), 'output')}"],
             ["size", f"{width}x{height}, {octaves} octaves, {found.steps} steps"],
             ["tiles", tiles if found.side else "none, the picture is seen whole"],
             ["memory", f"about {budget.readable(found.peak)} at most"],
@@ -147,6 +175,10 @@ def costs(job: Job, source: str | None, target: Path, as_json: bool) -> None:
             *(["note", note] for note in job.notes),
         ],
     )
+
+
+def _ends(name: str, side: str) -> str:
+    return f"standard {side}" if name == PIPE else name
 
 
 def counting(items: Iterable[T], total: int, quiet: bool) -> Iterable[T]:

@@ -9,23 +9,25 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, Literal, cast, overload
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, TextIO, cast, overload
 
 from cyclopts import Parameter
 
 from reverie.cli import transparency, views
 from reverie.cli.options import RUN
-from reverie.cli.output import beside, free, line, numbered, say, watching
+from reverie.cli.output import PIPE, beside, free, line, numbered, say, unwritable, watching
 from reverie.cli.views import Plots, PlotsEvery, QualityLine, Viewer
-from reverie.errors import OutputError, UsageError
+from reverie.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from reverie.api import Job, Picture
     from reverie.checkpoint import Checkpoint
 
-PIPE = "(pipe)"  # what a lone - becomes, since cyclopts takes that for an option
+TOKEN = "\0"  # what a lone - is while cyclopts, which takes that for an option, reads the words; no word has it
+_SAID = {"assets": "--asset", "file": "FILE"}  # where an option is not called as its parameter
 
 Out = Annotated[
     Path | None,
@@ -94,11 +96,18 @@ class ResultOptions:
 
     def check(self, count: int, depth: Literal[8, 16] = 8, batch: int = 1) -> None:
         """Raise what can be known to be wrong before any work for ``count`` dreams of ``batch`` pictures."""
+        if self.resume and self.no_metadata and count > 1:
+            raise UsageError(
+                "--resume knows finished pictures by the Record that --no-metadata leaves out; of several pictures "
+                "leave one of the two options out."
+            )
         views.check(self.plots, self.plots_every)
         if self.piped and (self.json or self.resume or self.show or count * batch > 1):
             other = "--json" if self.json else "--resume" if self.resume else "--show" if self.show else ""
             what = f"{other} does not go with it" if other else f"{count * batch} pictures do not go into it"
             raise UsageError(f"--out - is standard output; {what}.")
+        if self.piped and sys.stdout is None:
+            raise OutputError("--out - is standard output, which is closed here; send it to a file or a command.")
         if self.piped and sys.stdout.isatty():
             raise UsageError("--out - is standard output, here a terminal; send it to a file or a command.")
         whole = self.out is not None and not self.piped and not os.path.isdir(self.out)
@@ -124,8 +133,25 @@ class ResultOptions:
 
 
 def piped(token: str) -> str:
-    """A word of the command line, with :data:`PIPE` for a - that stands alone or behind an option's =."""
-    return re.sub(r"(?<![^=])-$", PIPE, token) if token == "-" or token.startswith("--") else token
+    """A word of the command line, with :data:`TOKEN` for a - that stands alone or behind an option's =."""
+    return re.sub(r"(?<![^=])-$", lambda _: TOKEN, token) if token == "-" or token.startswith("--") else token
+
+
+def unpiped(name: str, value: Any) -> Any:
+    """What cyclopts made of the words for the parameter ``name``, with the - as it was typed.
+
+    Raises :class:`UsageError` where a file is meant that is neither the picture nor the result: it is no pipe.
+    """
+    if isinstance(value, list | tuple):
+        return type(value)(unpiped(name, each) for each in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{each.name: unpiped(each.name, getattr(value, each.name)) for each in fields(value)})
+    if str(value) == TOKEN and name != "out" and (isinstance(value, Path) or name in ("mask", "guide")):
+        option = _SAID.get(name, f"--{name}")
+        raise UsageError(f"{option} takes a file, not -, which is for the picture alone; name one.")
+    if isinstance(value, str | Path):
+        return type(value)(str(value).replace(TOKEN, PIPE))
+    return value
 
 
 @overload
@@ -134,7 +160,17 @@ def content(source: str) -> str | bytes: ...
 def content(source: None) -> None: ...
 def content(source: str | None) -> str | bytes | None:
     """What stands in standard input where ``source`` is :data:`PIPE`, else the name itself."""
-    return sys.stdin.buffer.read() if source == PIPE else source
+    return _poured_in(sys.stdin) if source == PIPE else source
+
+
+@lru_cache(maxsize=1)  # several dreams may begin with it, and it can be read but once
+def _poured_in(stream: TextIO | None) -> bytes:
+    if stream is None:
+        raise InputError("Standard input is closed; send a picture into it, or name a file.")
+    try:
+        return stream.buffer.read()
+    except OSError as error:
+        raise InputError(f"Standard input cannot be read ({error.strerror}); name a file.") from None
 
 
 def name_of(source: str | None, network: str, what: str, suffix: str) -> Path:
@@ -142,32 +178,41 @@ def name_of(source: str | None, network: str, what: str, suffix: str) -> Path:
     return beside("stdin" if source == PIPE else source, network, what, suffix)
 
 
-def finish(job: Job, source: str | None, files: list[Path], result: ResultOptions) -> None:
-    """Run ``job``, write its picture, or each of its batch, to ``files``, and say what there is to say."""
+def finish(job: Job, source: str | None, files: list[Path], result: ResultOptions) -> list[Path]:
+    """Run ``job``, write its picture, or each of its batch, to ``files``, and say what there is to say.
+
+    Gives the files written: others where the names were ours to choose and somebody took them meanwhile.
+    """
     from reverie import image
     from reverie.checkpoint import PATIENCE, Checkpoint
 
     suffix = result.suffix if result.piped else files[0].suffix
     for note in (*job.notes, *transparency.lost(job, suffix)):
         say(note, result.quiet)
+    for file in files:
+        _check_record(file, job, result)
     checkpoint = None
     if not result.piped:
         if result.resume and all(_done(file, job) for file in files):
             say(f"{files[0]} is there already.", result.quiet)
-            return
+            return files
         for file in files:
             image.check_writable(file, result.overwrite, job.plan.size, job.record.depth)
         path = files[0].with_name(f"{files[0].name}.checkpoint")
         checkpoint = Checkpoint(path, job.record, 0 if result.resume else PATIENCE)
     viewer = Viewer(job, files[0].stem, result.plots, result.plots_every, result.quality)
+    viewer.check(result.overwrite, result.resume)
     pictures = _watched(job, source, checkpoint, result, len(files), viewer)
     numbers = {"quality": viewer.quality()} if result.json else {}
     if result.piped:
         _poured(pictures[0], result)
         say("wrote to standard output", result.quiet)
-        return
+        viewer.finish(result.quiet or result.json)
+        return files
+    made = []
     for picture, file in zip(pictures, files, strict=True):
-        written = picture.save(file, overwrite=result.overwrite, metadata=not result.no_metadata)
+        written = _saved(picture, file, result)
+        made.append(written)
         if result.json:
             line(source=source, out=str(written), **numbers)
         else:
@@ -175,16 +220,45 @@ def finish(job: Job, source: str | None, files: list[Path], result: ResultOption
         if result.show:
             shown(written)
     if checkpoint:
+        told = checkpoint.trouble
         checkpoint.remove()
+        if checkpoint.trouble != told:
+            say(checkpoint.trouble, result.quiet)
+    viewer.finish(result.quiet or result.json)  # the picture is safe, whatever becomes of its views
+    return made
+
+
+def _check_record(file: Path, job: Job, result: ResultOptions) -> None:
+    """Refuse a Record that the file cannot hold; it is known before the dream."""
+    from reverie import image
+
+    suffix = result.suffix if result.piped else file.suffix.lower()
+    if result.no_metadata or suffix not in image.WRITES:  # such a name is refused for its suffix
+        return
+    last = job.record.model_copy(update={"part": job.record.recipe.count - 1})
+    name = f"A {suffix} on standard output" if result.piped else file
+    image.check_text(name, image.WRITES[suffix], last.text())
+
+
+def _saved(picture: Picture, file: Path, result: ResultOptions) -> Path:
+    """Write the picture; where the name was ours to choose and was taken while we dreamt, to the next free one."""
+    while True:
+        try:
+            return picture.save(file, overwrite=result.overwrite, metadata=not result.no_metadata)
+        except OutputError:
+            chosen = result.out is None or os.path.isdir(result.out)
+            other = free(file)
+            if result.overwrite or not chosen or other == file:
+                raise
+            file = other
 
 
 def _done(target: Path, job: Job) -> bool:
     """Whether the picture lies there already, whole."""
     from reverie import image, record
     from reverie.checkpoint import differences
-    from reverie.errors import InputError
 
-    if not target.is_file():
+    if not os.path.isfile(target):
         return False
     try:
         found = record.parse(image.read_text(target), target)
@@ -203,6 +277,9 @@ def _watched(
 ) -> list[Picture]:
     if checkpoint and result.resume and (octave := checkpoint.found()[0]):
         say(f"going on after octave {octave} of {len(job.plan.octaves)}.", result.quiet)
+    told = ""
+    if checkpoint and checkpoint.occupied():
+        say(told := checkpoint.trouble, result.quiet)
     try:
         with watching(source, job.plan, result.json, result.quiet) as listen:
             for frame in job.frames(checkpoint, resume=result.resume, gradients=viewer.drawing):
@@ -211,17 +288,28 @@ def _watched(
                 if not frame.last:
                     del frame  # nobody holds it while the next is made
     except KeyboardInterrupt:
-        if checkpoint and checkpoint.path.exists():
+        if checkpoint and checkpoint.ours:
             say(f"what was done is kept in {checkpoint.path}; the same command with --resume goes on.")
         raise
-    if checkpoint and checkpoint.trouble:
+    if checkpoint and checkpoint.trouble not in ("", told):
         say(checkpoint.trouble, result.quiet)
     if side := job.plan.retreat:
         say(f"The memory of {job.plan.device} did not suffice; dreamt in tiles of {side} px.", result.quiet)
     if job.unchanged(frame):
-        say("Nothing changed: the objective does not answer to this picture; choose another.", result.quiet)
-    viewer.finish(result.quiet or result.json)
+        say(f"Nothing changed: {_why_unchanged(job)}.", result.quiet)
     return [job.picture(frame)] if count == 1 else job.pictures(frame)
+
+
+def _why_unchanged(job: Job) -> str:
+    """What kept the source as it was, and the remedy."""
+    masks = [octave.mask for octave in job.plan.octaves if octave.mask is not None]
+    if job.plan.blend == 1:
+        return "--blend 1 is the source alone; choose a number below 1"
+    if masks and not any(bool(mask.any()) for mask in masks):
+        return "the mask is black all over; what is white in it is dreamt"
+    if any(role == "mask" for role, _ in job.record.recipe.files()):
+        return "the objective does not answer to this picture where the masks are white; choose others"
+    return "the objective does not answer to this picture; choose another"
 
 
 def _poured(picture: Picture, result: ResultOptions) -> None:
@@ -229,8 +317,13 @@ def _poured(picture: Picture, result: ResultOptions) -> None:
     with tempfile.NamedTemporaryFile() as file:  # tifffile wants a name
         picture.write(cast(BinaryIO, file), result.suffix, metadata=not result.no_metadata)
         file.seek(0)
-        shutil.copyfileobj(file, sys.stdout.buffer)
-        sys.stdout.buffer.flush()
+        try:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise unwritable(error) from None
 
 
 def shown(path: Path) -> None:

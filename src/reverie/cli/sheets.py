@@ -13,7 +13,7 @@ from cyclopts import Group, Parameter
 from reverie import recipe as recipes
 from reverie.cli.dreaming import NOISE, NOTHING_CHOSEN, NOTHING_SET
 from reverie.cli.options import RUN, RecipeOptions, RunOptions, given
-from reverie.cli.output import counting, free, say, slug
+from reverie.cli.output import PIPE, counting, free, say, slug
 from reverie.cli.result import Overwrite, Quiet, content
 from reverie.cli.weights import watching_weights
 from reverie.errors import UsageError
@@ -212,6 +212,8 @@ def motifs(
         raise UsageError("'reverie motifs' dreams every class in turn; it takes no --objective.")
     if values.get("guide"):
         raise UsageError("'reverie motifs' dreams classes alone; it takes no --guide.")
+    if str(out) == PIPE:
+        raise UsageError("--out - is standard output, where no sheet can go; name a file such as motifs.png.")
     wanted, run = recipes.merged(None, None, values), given(run_options)
     recipes.run(run)
     from reverie import zoo
@@ -220,7 +222,7 @@ def motifs(
     target = named(out or Path(), wanted.network, "motifs", overwrite) if out else Path("motifs.png")
     target = free(target) if out is None and not overwrite else target
     # All motifs of the built-in network are wanted at one glance.
-    layout = replace(layout, per_page=layout.per_page or 2 * PER_PAGE)
+    layout = replace(layout, per_page=2 * PER_PAGE if layout.per_page is None else layout.per_page)
     drawing = Drawing(target, layout, wanted, run, source, overwrite, quiet)
     network = loaded(wanted.network, run, quiet)
     if not network.labels:

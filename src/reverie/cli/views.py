@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Group, Parameter
 
 from reverie.cli.output import say
-from reverie.errors import OutputError, UsageError
+from reverie.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,8 +46,18 @@ def check(folder: Path | None, every: int) -> None:
     """Refuse a folder that is not there, or a number that cannot be, before anything is dreamt."""
     if every < 1:
         raise UsageError(f"--plots-every must be 1 or more, not {every}.")
-    if folder is not None and not folder.is_dir():
+    if folder is not None and not os.path.isdir(folder):
         raise OutputError(f"--plots {folder} is no existing folder; make it first.")
+
+
+def ours(path: Path) -> bool:
+    """Whether ``path`` is a view that Reverie drew, which says so itself; nothing else is drawn over unasked."""
+    from reverie import image
+
+    try:
+        return os.path.isfile(path) and "view" in json.loads(image.read_text(path) or "{}")
+    except (InputError, ValueError, TypeError):
+        return False
 
 
 class Viewer:
@@ -56,6 +68,33 @@ class Viewer:
         self._points: list[Any] = []
         self._first: Tensor | None = None
         self._frame: Frame | None = None
+
+    def check(self, overwrite: bool, resume: bool) -> None:
+        """Raise OutputError where a view would take the place of a file, before anything is dreamt.
+
+        A dream that is gone on with draws again what it drew before it was stopped.
+        """
+        for path in [] if overwrite or self._folder is None else self._possible(self._folder):
+            if os.path.lexists(path) and not (resume and ours(path)):
+                raise OutputError(
+                    f"{path} exists already; choose another folder for --plots or use --overwrite."
+                )
+
+    def _possible(self, folder: Path) -> list[Path]:
+        """Every file that this job may draw."""
+        octaves = self._job.plan.octaves
+        names = ["scores", "classes", *(f"heat-{_plain(layer)}" for layer in self._layers())]
+        names += [
+            _gradient(at, step)
+            for at, octave in enumerate(octaves)
+            for step in range(0, octave.steps, self._every)
+        ]
+        return [folder / f"{self._stem}-{name}.png" for name in names]
+
+    def _layers(self) -> list[str]:
+        """The layers of which heat maps are drawn."""
+        terms = self._job.plan.octaves[-1].objective.terms
+        return sorted({name for term in terms for name in term.layers} - {"image"})
 
     @property
     def drawing(self) -> bool:
@@ -73,7 +112,7 @@ class Viewer:
 
         self._points.append(plot.point(frame))
         if frame.step % self._every == 0:
-            self._write(f"gradient-{frame.octave + 1}-{frame.step + 1:04}", plot.step(frame))
+            self._write(_gradient(frame.octave, frame.step), plot.step(frame))
 
     def finish(self, quiet: bool) -> None:
         """Say and draw what is said and drawn of the whole."""
@@ -121,13 +160,22 @@ class Viewer:
         ]
         if all(found for _, _, found in guesses):
             self._write("classes", plot.classes(guesses))
-        for layer in sorted({name for term in terms for name in term.layers} - {"image"}):
+        for layer in self._layers():
             heat = atlas.energy(plan.network, layer, dream)
             if heat is not None:
-                self._write(f"heat-{layer.replace('/', '-')}", atlas.heated(dream, heat))
+                self._write(f"heat-{_plain(layer)}", atlas.heated(dream, heat))
 
     def _write(self, name: str, picture: Tensor) -> None:
-        from reverie import image
+        from reverie import image, record
 
         assert self._folder is not None
-        image.save(self._folder / f"{self._stem}-{name}.png", picture, overwrite=True)
+        path = self._folder / f"{self._stem}-{name}.png"
+        image.save(path, picture, text=record.view("plot"), overwrite=True)
+
+
+def _gradient(octave: int, step: int) -> str:
+    return f"gradient-{octave + 1}-{step + 1:04}"
+
+
+def _plain(layer: str) -> str:
+    return layer.replace("/", "-")

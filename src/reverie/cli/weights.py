@@ -20,7 +20,7 @@ from rich.progress import (
 )
 
 from reverie.cli.inspecting import Json
-from reverie.cli.output import line, say, table
+from reverie.cli.output import line, put, say, table
 from reverie.errors import InputError, MissingError, UsageError
 from reverie.zoo.catalog import entries, published
 from reverie.zoo.fetch import Receipt, cached, folder, intact, listening, receipt, receipts
@@ -53,7 +53,7 @@ def watching_weights(quiet: bool = False) -> Iterator[None]:
             yield
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(binary_units=True),
         TransferSpeedColumn(),
@@ -89,7 +89,7 @@ def list_(*, json: Json = False) -> None:
             }
         )
     if json:
-        print(jsons.dumps(rows))
+        put(jsons.dumps(rows))
         return
     table(
         ["weights", "here", "MB", "license", "hash"],
@@ -155,7 +155,7 @@ def verify(
         if json:
             line(name=each.name, intact=good, trust=each.trust, source_sha256=each.source, sha256=each.sha256)
         else:
-            print(f"{each.name}\t{'intact' if good else 'damaged'}\t{each.trust}\tsha256 {each.source}")
+            put(f"{each.name}\t{'intact' if good else 'damaged'}\t{each.trust}\tsha256 {each.source}")
         if not good:
             bad.append(each.name)
     if not known:
@@ -208,4 +208,4 @@ def where(*, json: Json = False) -> None:
     if json:
         line(folder=str(folder()))
     else:
-        print(folder())
+        put(str(folder()))

@@ -64,6 +64,23 @@ def test_a_loop_is_shot_and_replayed(here):
     assert Path("loop-replay.mp4").read_bytes() == Path("loop.mp4").read_bytes()
 
 
+def test_a_film_of_frames_is_replaced_when_asked(here, capsys):
+    command = ["film", "zoom", "photo.png", "--duration", "0.2s", "--fps", "10", *QUICK, "--out", "frames"]
+    assert main(command) == 0
+    there = sorted(each.name for each in Path("frames").iterdir())
+    assert there == ["000000.png", "000001.png", "film.json"]
+    capsys.readouterr()
+    assert main(command) == 5
+    said = capsys.readouterr().err
+    assert "frames exists already" in said and "--overwrite" in said and said.count("\n") == 1
+    assert main([*command, "--overwrite", "--seed", "3"]) == 0
+    assert sorted(each.name for each in Path("frames").iterdir()) == there
+    # Any other folder takes the film under its own name.
+    Path("frames/note.txt").write_text("mine")
+    assert main([*command, "--overwrite"]) == 0
+    assert Path("frames/photo-motif-stage1-zoom.mp4").exists() and Path("frames/note.txt").exists()
+
+
 def test_the_default_name_never_overwrites_and_json_tells_every_frame(here, capsys):
     for _ in range(2):
         assert main(["film", "video", "clip.mp4", "--json", *QUICK]) == 0

@@ -169,7 +169,7 @@ def test_added_terms_stand_in_the_record(tmp_path: Path, monkeypatch: pytest.Mon
     assert main(["visualize", "owl", *terms, "-o", "x.png", *QUICK]) == 0
     with Image.open("x-2.png") as made:
         text = made.info["reverie"]
-    wanted = 'owl - 0.001*energy - 0.0000001*tv - 2*blur + 0.5*diversity("default")'
+    wanted = 'owl - 0.001*energy - 1e-07*tv - 2*blur + 0.5*diversity("default")'
     assert json.loads(text)["recipe"]["objective"] == wanted
     assert main(["visualize", "stage3; owl", "--tv", "1", "-o", "y.png", *QUICK]) == 0
     with Image.open("y.png") as made:

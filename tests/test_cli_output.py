@@ -75,3 +75,18 @@ def test_names_that_look_like_markup_stand_over_the_bar_as_they_are(tmp_path, mo
 
 def test_sources_are_called_what_people_call_them():
     assert [output.spoken(each) for each in (None, "-", "a/b.png")] == ["noise", "standard input", "b.png"]
+
+
+@pytest.mark.parametrize("error", [
+    MemoryError(), RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you"),
+    RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+])
+def test_memory_that_does_not_suffice_is_a_sentence(error, monkeypatch, capsys) -> None:
+    def tired(*_arguments, **_options):
+        raise error
+
+    monkeypatch.setattr("reverie.api.job", tired)
+    assert main(["dream", "noise", "--size", "64", "--steps", "1", "-o", "x.png"]) == 2
+    assert capsys.readouterr().err.strip() == (
+        "reverie: the memory does not suffice; lower --size, or give less --memory so that the dream is cut into tiles."
+    )

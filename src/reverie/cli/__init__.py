@@ -95,10 +95,21 @@ def _run(tokens: list[str]) -> int:
         if tokens and tokens[0] in WRITERS:
             say("stdout was closed before all was said; a dream under way was not written.")
         return OutputError.exit_code
-    except Exception:
+    except Exception as error:
+        if _exhausted(error):
+            say("the memory does not suffice; lower --size, or give less --memory so that the dream is cut into tiles.")
+            return UsageError.exit_code
         traceback.print_exc()
         say("this is a bug of ours; please report it with the lines above.")
         return 1
+
+
+def _exhausted(error: Exception) -> bool:
+    # torch has a class of its own for GPUs alone; on a CPU it is told by its words.
+    words = ("can't allocate memory", "out of memory")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(each in str(error).lower() for each in words)
+    )
 
 
 def _called(tokens: list[str]) -> int:

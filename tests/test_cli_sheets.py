@@ -85,22 +85,22 @@ def test_layers_still_lists_and_kind_all_is_everything(capsys):
 
 
 def test_channels_are_split_into_pages(capsys):
-    common = ["channels", "motif", "stage1", "--no-classes", "--per-page", "20", *QUICK[:-1]]
+    common = ["channels", "motif", "stage1", "--no-classes", "--per-page", "12", *QUICK[:-1]]
     assert main([*common, "--sheet", "out.png", "--page", "all"]) == 0
     said = capsys.readouterr().err
     assert [f"wrote out-{page}.png" in said for page in (1, 2, 3, 4)] == [True, True, True, False]
-    assert shape("out-1.png", 20) and shape("out-2.png", 20) and shape("out-3.png", 8)
+    assert shape("out-1.png", 12) and shape("out-2.png", 12) and shape("out-3.png", 8)
     assert main([*common, "--sheet", "two.png", "--page", "2"]) == 0
     assert opened("two.png").tobytes() == opened("out-2.png").tobytes()
     assert not Path("out.png").exists()
-    dreamt = reverie.dream(objective="stage1:45", **SAME).numpy()
+    dreamt = reverie.dream(objective="stage1:29", **SAME).numpy()
     columns = (opened("out-3.png").shape[1] - 6) // 46
     assert (cell(opened("out-3.png"), 5, columns) == dreamt).all()
 
 
 def test_the_first_of_several_pages_says_that_there_are_more_and_one_page_has_no_number(capsys):
     common = ["channels", "motif", "stage1", "--no-classes", *QUICK[:-1]]
-    assert main([*common, "--sheet", "a.png", "--per-page", "45"]) == 0
+    assert main([*common, "--sheet", "a.png", "--per-page", "29"]) == 0
     assert "3 more channels are on further pages; --page 2" in capsys.readouterr().err
     assert main([*common, "--sheet", "b.jpg", "--page", "all"]) == 0
     assert "more channels" not in capsys.readouterr().err
@@ -119,7 +119,7 @@ def test_channels_lists_activation_on_noise_and_the_classes_fed(capsys):
         assert each["classes"][0]["label"] == network.labels[each["classes"][0]["class"]]
     assert main(["channels", "motif", "stage1", "--no-classes"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 48 and lines[7].split("\t")[0] == "7" and lines[7].split("\t")[3] == ""
+    assert len(lines) == 32 and lines[7].split("\t")[0] == "7" and lines[7].split("\t")[3] == ""
 
 
 def test_find_lists_the_channels_with_the_largest_weights(capsys):

@@ -28,11 +28,11 @@ class MotifNet(nn.Module):
 
     def __init__(self, classes: int, conv: type[nn.Conv2d] = nn.Conv2d) -> None:
         super().__init__()
-        self.stage1 = stage(3, 48, 6, 0, conv)
-        self.stage2 = stage(48, 96, 4, 2, conv)
-        self.stage3 = stage(96, 192, 4, 2, conv)
-        self.stage4 = stage(192, 224, 4, 2, conv)
-        self.logits = nn.Conv2d(224, classes, 1)
+        self.stage1 = stage(3, 32, 6, 0, conv)
+        self.stage2 = stage(32, 64, 4, 2, conv)
+        self.stage3 = stage(64, 160, 4, 2, conv)
+        self.stage4 = stage(160, 256, 4, 2, conv)
+        self.logits = nn.Conv2d(256, classes, 1)
 
     def forward(self, image: Tensor) -> Tensor:
         """Class logits at every place [B, K, H / 16, W / 16]; their mean is the picture's."""

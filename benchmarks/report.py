@@ -16,8 +16,8 @@ HEAD = """# Benchmarks
 All contestants dream the same architecture and layer with random weights, in processes of their own, in turn, so that
 whatever else the machine does hits all alike. Times are medians; *faster* is the median of the ratios of the rounds, in
 each of which everybody took a turn. The peers come from the package index into an environment of their own. "Plain
-PyTorch" is the loop of most tutorials: the whole network, a hook, fp32. The peers compute in fp32, TensorFlow in both too; ours is
-shown in both, because most of a CPU's strength is in bf16 ([why](architecture.md)).
+PyTorch" is the loop of most tutorials: the whole network, a hook, fp32. The peers compute in fp32, TensorFlow in both
+too; ours is shown in both, because most of a CPU's strength is in bf16 ([why](architecture.md)).
 
 """
 

@@ -70,6 +70,12 @@ def test_a_checkpoint_of_other_settings_is_not_resumed(cache, capsys):
     assert "resumed" not in capsys.readouterr().out
 
 
+def test_a_checkpoint_of_another_architecture_is_not_resumed(cache, capsys):
+    train.train(TINY, "one", small)
+    train.train(TINY, "one", lambda classes: nn.Sequential(nn.Conv2d(3, classes, 3)))
+    assert "resumed" not in capsys.readouterr().out
+
+
 def test_standardized_weights_fold_into_a_plain_convolution():
     torch.manual_seed(0)
     conv = train.StandardizedConv(3, 5, 3, padding=1)

@@ -195,6 +195,10 @@ def standardized(classes: int) -> nn.Module:
     return MotifNet(classes, StandardizedConv)
 
 
+def _shapes(tensors: dict[str, Tensor]) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in tensors.items()}
+
+
 def _keep(
     file: Path,
     settings: Settings,
@@ -232,7 +236,7 @@ def train(
     file, first = CACHE / f"{name}.checkpoint.pt", 0
     if file.exists():
         state = torch.load(file, weights_only=True, map_location=device)
-        if state["settings"] == json.dumps(asdict(settings)):
+        if state["settings"] == json.dumps(asdict(settings)) and _shapes(state["model"]) == _shapes(model.state_dict()):
             model.load_state_dict(state["model"])
             for optimizer, kept in zip(optimizers, state["optimizers"], strict=True):
                 optimizer.load_state_dict(kept)

@@ -77,7 +77,7 @@ def test_a_dreamt_video_does_not_flicker(tiny: Network, moving: Moving) -> None:
 
 @pytest.mark.slow
 def test_the_built_in_network_flickers_a_quarter_as_much_as_frames_dreamt_alone() -> None:
-    moving = clip(16, cut=10)
+    moving = clip(16, (240, 320), cut=10)
     job = api.job(moving.frames[0], seed=1)
     alone = torch.cat([finished(job.plan, each[None]) for each in moving.frames])
     dreams = film(job, moving)

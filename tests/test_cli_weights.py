@@ -52,6 +52,9 @@ def server(running: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("REVERIE_OFFLINE")
     monkeypatch.setattr(fetch, "PAUSE", 0.01)
     monkeypatch.chdir(tmp_path)
+    for name, entry in list(entries().items()):
+        if entry.package:  # whether it is installed must not matter here
+            monkeypatch.setitem(entries(), name, replace(entry, package="reverie-absent-package"))
     Image.effect_noise((80, 64), 60).convert("RGB").save("photo.png")
     return running
 

@@ -338,7 +338,9 @@ def test_the_cache_has_a_place_of_its_own(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_the_table_says_of_everything_where_it_is_and_what_is_not_known() -> None:
     for name, entry in entries().items():
-        assert entry.addresses
+        assert bool(entry.addresses) != bool(entry.package)
+        if entry.package:
+            assert len(entry.sha256) == 64 and entry.version and entry.inside.endswith(f"/{entry.file}")
         assert all(each.startswith("http") and each.endswith(entry.file) for each in entry.addresses)
         assert entry.credit and entry.labels in SIZES
         assert len(entry.sha256) in (0, 8, 64) and len(entry.sha1) in (0, 40)

@@ -20,8 +20,8 @@ def networks(*, json: Json = False) -> None:
     """List the networks, and whether their weights are here."""
     from reverie.zoo import NETWORKS, entry
     from reverie.zoo.adopt.names import EXAMPLES
-    from reverie.zoo.catalog import entries
-    from reverie.zoo.fetch import cached
+    from reverie.zoo.catalog import entries, published
+    from reverie.zoo.fetch import available
 
     others = [name for name in entries() if "@" in name]
     found = []
@@ -29,7 +29,9 @@ def networks(*, json: Json = False) -> None:
         bundled, about = bool(entry(name).bundled), entry(name).about
         if "@" in name:
             about = f"the same, trained on {entries()[name].labels.title()}"
-        weights = "built in" if bundled else "here" if cached(name) else "fetched at first use"
+        package = "" if bundled else published(name).package
+        absent = f"in the package {package}" if package else "fetched at first use"
+        weights = "built in" if bundled else "here" if available(name) else absent
         found.append(
             {"name": name, "ready": weights in ("built in", "here"), "weights": weights, "about": about}
         )
@@ -60,7 +62,9 @@ def doctor(*, json: Json = False) -> None:
     from reverie.plan import resolve_device
     from reverie.record import versions
     from reverie.zoo import NETWORKS
-    from reverie.zoo.fetch import folder, receipts
+    from reverie.zoo.catalog import entries
+    from reverie.zoo.fetch import available, folder
+    from reverie.zoo.packages import installed
 
     device = resolve_device("auto")
     codecs = [name for name in ("jpg", "webp", "avif", "libtiff") if features.check(name)]
@@ -77,8 +81,9 @@ def doctor(*, json: Json = False) -> None:
         "cache": str(folder()),
         "networks": [
             *(name for name, entry in NETWORKS.items() if entry.bundled),
-            *(each.name for each in receipts()),
+            *(name for name in entries() if available(name)),
         ],
+        "packages": [f"{entry.package} {version}" for entry in entries().values() if (version := installed(entry))],
         "versions": versions(),
     }
     if json:

@@ -22,8 +22,9 @@ from rich.progress import (
 from reverie.cli.inspecting import Json
 from reverie.cli.output import line, put, say, table
 from reverie.errors import InputError, MissingError, UsageError
-from reverie.zoo.catalog import entries, published
+from reverie.zoo.catalog import Published, entries, published
 from reverie.zoo.fetch import Receipt, cached, folder, intact, listening, receipt, receipts
+from reverie.zoo.packages import installed, located
 
 Quiet = Annotated[bool, Parameter(negative=(), help="No progress, no notes.")]
 
@@ -80,6 +81,8 @@ def list_(*, json: Json = False) -> None:
                 "name": name,
                 "here": known is not None,
                 "trust": known.trust if known else "",
+                "package": entry.package,
+                "installed": installed(entry) or "",
                 "megabytes": entry.megabytes or None,
                 "license": entry.license or "not stated",
                 "hash": entry.hash,
@@ -96,7 +99,7 @@ def list_(*, json: Json = False) -> None:
         [
             [
                 str(each["name"]),
-                str(each["trust"]) or "no",
+                str(each["trust"]) or ("in its package" if each["installed"] else "no"),
                 f"{each['megabytes']:.0f}" if each["megabytes"] else "?",
                 str(each["license"]),
                 str(each["hash"]),
@@ -140,14 +143,22 @@ def verify(
     *names: Annotated[str, Parameter(name="NAME", help="Some of them; by default all that are here.")],
     json: Json = False,
 ) -> int:
-    """Hash again what is in the cache; exit code 3 where a file is damaged."""
+    """Hash again what is in the cache and in packages; exit code 3 where a file is damaged."""
     for name in names:
         published(name)
     known = [each for each in receipts() if not names or each.name in names]
-    if missing := set(names) - {each.name for each in known}:
-        absent = min(missing)
+    there = {each.name for each in known}
+    packaged = [
+        entry
+        for name, entry in entries().items()
+        if (name in names or not names) and name not in there and installed(entry)
+    ]
+    if missing := set(names) - there - {entry.name for entry in packaged}:
+        absent = published(min(missing))
+        if absent.package:
+            located(absent)  # says what to install
         raise MissingError(
-            f"The weights of {absent} are not here; 'reverie weights fetch {absent}' brings them."
+            f"The weights of {absent.name} are not here; 'reverie weights fetch {absent.name}' brings them."
         )
     bad = []
     for each in known:
@@ -158,11 +169,29 @@ def verify(
             put(f"{each.name}\t{'intact' if good else 'damaged'}\t{each.trust}\tsha256 {each.source}")
         if not good:
             bad.append(each.name)
-    if not known:
+    broken = [_verified(entry, json) for entry in packaged]
+    if not known and not packaged:
         say(f"there are no weights in {folder()} yet.", json)
     if bad:
         say(f"'reverie weights fetch {' '.join(bad)}' brings them again.")
-    return InputError.exit_code if bad else 0
+    return InputError.exit_code if bad or not all(broken) else 0
+
+
+def _verified(entry: Published, json: bool) -> bool:
+    """Whether the weights in an installed package are whole; a line about them on stdout."""
+    try:
+        located(entry)
+    except MissingError as error:
+        say(str(error))
+        good = False
+    else:
+        good = True
+    if json:
+        line(name=entry.name, intact=good, trust="published", source_sha256=entry.sha256, package=entry.package)
+    else:
+        state = "intact" if good else "damaged"
+        put(f"{entry.name}\t{state}\tin its package\tsha256 {entry.sha256}")
+    return good
 
 
 @weights.command(name="import")
@@ -203,9 +232,29 @@ def _guessed(file: Path) -> str:
 
 
 @weights.command
-def where(*, json: Json = False) -> None:
-    """Say in which folder weights are kept."""
-    if json:
+def where(
+    name: Annotated[str | None, Parameter(help="One of them: say which file its weights are in.")] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Say in which folder weights are kept, or which file holds those of one network."""
+    if name is not None:
+        path = _file(published(name))
+        if json:
+            line(name=name, file=str(path))
+        else:
+            put(str(path))
+    elif json:
         line(folder=str(folder()))
     else:
         put(str(folder()))
+
+
+def _file(entry: Published) -> Path:
+    if (path := cached(entry.name)) is not None:
+        return path
+    if entry.package:
+        return located(entry)
+    raise MissingError(
+        f"The weights of {entry.name} are not here; 'reverie weights fetch {entry.name}' brings them."
+    )

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reverie.errors import InputError, UnknownName
+from reverie.errors import InputError, OutputError, UnknownName
 from reverie.zoo.adopt.names import EXAMPLES, consent, foreign
 from reverie.zoo.catalog import SIZES, Published, entries, places, published, synsets
 from reverie.zoo.fetch import Converter, Receipt, ensure, receipt
 from reverie.zoo.fetch import adopt as keep
+from reverie.zoo.packages import located
 
 if TYPE_CHECKING:
     from reverie.network import Network
@@ -51,6 +52,11 @@ NETWORKS: dict[str, Entry] = {
         "motif",
         "built in: owls, eyes, feathers, roses and more, trained on rendered motifs",
         bundled="motif.safetensors",
+    ),
+    "efficientnet_lite0": Entry("efficientnet", "efficientnet_lite0", "EfficientNet-Lite0, 1000 ImageNet classes"),
+    "efficientnet_lite1": Entry("efficientnet", "efficientnet_lite1", "EfficientNet-Lite1, 1000 ImageNet classes"),
+    "efficientnet_lite2": Entry(
+        "efficientnet", "efficientnet_lite2", "EfficientNet-Lite2, 1000 ImageNet classes: dogs, birds, snakes, eyes"
     ),
     "alexnet": Entry("alexnet", "alexnet", "AlexNet (2014), 1000 ImageNet classes"),
     "vgg16": Entry("vgg", "vgg16", "VGG 16, 1000 ImageNet classes"),
@@ -107,9 +113,9 @@ def load(name: str, weights: Path | str | None = None, *, offline: bool = False)
     """The network with its built-in weights, those of a file, or its published ones.
 
     The published ones are fetched into the cache at their first use, unless ``offline`` (or
-    REVERIE_OFFLINE) forbids it. Raises :class:`UnknownName`, :class:`InputError` for a file that does
-    not fit, and :class:`MissingError` where no weights are to be had. A foreign network may run code: see
-    :func:`consent`.
+    REVERIE_OFFLINE) forbids it; those of an installed package are converted into it. Raises
+    :class:`UnknownName`, :class:`InputError` for a file that does not fit, and :class:`MissingError` where no
+    weights are to be had. A foreign network may run code: see :func:`consent`.
     """
     from reverie.zoo.weights import read
 
@@ -122,7 +128,13 @@ def load(name: str, weights: Path | str | None = None, *, offline: bool = False)
     if weights is not None or line.bundled:
         state = read(Path(weights) if weights is not None else Path(__file__).parent / line.bundled)
         return _network(name, state)
-    path = fetched(name, offline=offline)
+    try:
+        path = fetched(name, offline=offline)
+    except OutputError:
+        if not published(name).package:
+            raise
+        # A cache that cannot be written must not stop a network whose file is on the disk anyway.
+        return _network(name, read(located(published(name))))
     known = receipt(name)
     damaged = InputError(
         f"The weights of {name} in the cache are damaged; 'reverie weights fetch {name}' brings them again."
@@ -193,6 +205,8 @@ def _network(name: str, state: State) -> Network:
             blank = build(None)
         tensors, turned = caffemodel.renamed(state.tensors, blank)
         state = replace(state, tensors=tensors)
+    elif not state.head:
+        state = weights.renamed(state, lambda: build(None))
     network = weights.filled(build(state), state)
     if turned:
         # Pixels 0..255 less Caffe's mean pixel, undivided.

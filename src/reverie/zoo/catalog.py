@@ -20,13 +20,17 @@ class Published:
 
     ``name`` is the network's, with another data set after an ``@``; ``megabytes`` are 2^20 bytes;
     ``sha256`` may be a prefix; ``mean`` is RGB in 0..255 for pixels that are not divided by anything.
+    Weights come from ``addresses``, or from the file ``inside`` an installed Python ``package`` of ``version``.
     """
 
     name: str
     file: str
-    addresses: tuple[str, ...]
     credit: str
     labels: str
+    addresses: tuple[str, ...] = ()
+    package: str = ""
+    version: str = ""
+    inside: str = ""
     license: str = ""
     megabytes: float = 0.0
     sha256: str = ""

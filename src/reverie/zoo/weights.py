@@ -9,8 +9,8 @@ import pickle
 import tarfile
 import warnings
 import zlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +132,21 @@ def _unpickled(content: bytes) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch says that the encoding counts for nothing here; it does
             return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True, encoding="latin1")
+
+
+def renamed(state: State, blank: Callable[[], Network]) -> State:
+    """``state`` under the keys of the network that ``blank`` builds, wherever a key's module is an alias of a layer.
+
+    Packages publish one architecture under several layouts; a layout whose names are aliases loads like our own.
+    """
+    with torch.device("meta"):  # its names alone are wanted
+        network = blank()
+    own, found = network.module.state_dict().keys(), {}
+    for key, value in state.tensors.items():
+        module, dot, tensor = key.rpartition(".")
+        path = module if key in own else network.aliases.get(module, module)
+        found[f"{path}{dot}{tensor}"] = value
+    return replace(state, tensors=found)
 
 
 def filled(network: Network, state: State) -> Network:

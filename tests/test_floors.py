@@ -14,7 +14,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Within a floor a file may import those named before it.
 FLOORS = [
     ["errors", "ops", "spectrum", "expression", "schedule", "written", "preset"],
-    ["recipe", "image", "trace", "network", "objective", "penalty", "guide", "variety", "param",
+    ["recipe", "image", "trace", "padding", "network", "objective", "penalty", "guide", "variety", "param",
      "transform"],
     ["blocks", "smoothing", "shaping", "ascent", "optimizer", "tile", "octave", "optimize"],
     ["targets", "viewing", "plan", "loop", "record"],

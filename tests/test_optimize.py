@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from reverie import zoo
@@ -16,8 +13,9 @@ from reverie.ascent import image_gradient
 from reverie.errors import UsageError
 from reverie.network import Network
 from reverie.objective import layer
-from reverie.optimize import Optimized, operations, optimized
-from reverie.optimize.operations import Averaged, Branches, Convolution, Gated, one_call, symmetric
+from reverie.optimize import Optimized, optimized
+from reverie.optimize.convolution import Convolution
+from reverie.optimize.operations import Averaged, Branches, Gated, symmetric
 from reverie.plan import resolve
 from reverie.tile.head import head
 from tests.oracle.networks import noise, tiny_network
@@ -141,6 +139,14 @@ def test_a_stem_that_is_padded_by_the_size_of_the_picture_is_one_call_too() -> N
     assert operations_of(ready, "maxpool0") == ["Convolution", "Gated"]
 
 
+def test_a_convolution_with_its_norm_and_relu6_is_one_call_and_so_is_one_padded_like_tensorflow() -> None:
+    ready = optimized(zoo.architecture("efficientnet_lite0"), CPU, "fp32")
+    stem, inverted = ["Same", "Convolution", "Convolution"], ["Convolution", "Same", "Convolution"]
+    assert operations_of(ready, "blocks.0.0") == stem
+    assert operations_of(ready, "blocks.1.0") == [*stem, *inverted]
+    assert operations_of(ready, "blocks.1.0.bn1", "blocks.1.0")[3:] == ["Convolution", "ReLU6", "Same", "Convolution"]
+
+
 def test_branches_that_begin_with_1x1_begin_as_one() -> None:
     ready = optimized(zoo.architecture("googlenet"), CPU, "fp32")
     assert operations_of(ready, "inception3a").count("Branches") == 1
@@ -245,95 +251,6 @@ def test_two_terms_and_two_pictures_go_through_one_forward(tiny: Network) -> Non
     own, found = image_gradient(optimized(tiny, CPU, "fp32"), objective, IMAGE)
     torch.testing.assert_close(own, scores)
     torch.testing.assert_close(found, gradients)
-
-
-@given(
-    inputs=st.sampled_from([1, 3, 4, 6]),
-    kernel=st.tuples(st.integers(1, 7), st.integers(1, 7)),
-    stride=st.integers(1, 4),
-    padding=st.tuples(st.integers(0, 3), st.integers(0, 3)),
-    sides=st.tuples(st.integers(8, 20), st.integers(8, 20)),
-    relu=st.booleans(),
-    shortcut=st.booleans(),
-)
-def test_a_convolution_in_one_call_is_a_convolution(
-    inputs: int,
-    kernel: tuple[int, int],
-    stride: int,
-    padding: tuple[int, int],
-    sides: tuple[int, int],
-    relu: bool,
-    shortcut: bool,
-) -> None:
-    conv = nn.Conv2d(inputs, 5, kernel, stride, padding).double().requires_grad_(False)
-    x = noise(2, inputs, *sides, dtype=torch.float64).requires_grad_()
-    y = conv(x)
-    other = noise(*y.shape, seed=2, dtype=torch.float64).requires_grad_() if shortcut else None
-    if other is not None:
-        y = y - other * -1
-    y = y.relu() if relu else y
-    given_back = noise(*y.shape, seed=3, dtype=torch.float64) - 0.5
-    leaves = [x] if other is None else [x, other]
-    expected = torch.autograd.grad(y, leaves, given_back)
-    own = Convolution(conv, relu)(x, other)
-    torch.testing.assert_close(own, y)
-    for found, wanted in zip(torch.autograd.grad(own, leaves, given_back), expected, strict=True):
-        torch.testing.assert_close(found, wanted)
-
-
-def test_few_channels_at_a_stride_come_back_without_the_stride(monkeypatch: pytest.MonkeyPatch) -> None:
-    conv = nn.Conv2d(3, 8, 7, 2, 3).double()
-    own = Convolution(conv)
-    assert own.unfolded is not None
-    taken: list[tuple[int, ...]] = []
-    original = operations._input_gradient
-
-    def watched(g: Tensor, weight: Tensor, *rest: Any) -> Tensor:
-        taken.append(tuple(weight.shape))
-        return original(g, weight, *rest)
-
-    monkeypatch.setattr(operations, "_input_gradient", watched)
-    own(noise(1, 3, 20, 20, dtype=torch.float64).requires_grad_()).sum().backward()
-    assert taken == [(8, 12, 4, 4)]
-    assert Convolution(nn.Conv2d(8, 8, 7, 2, 3)).unfolded is None
-    assert Convolution(nn.Conv2d(3, 8, 7, 1, 3)).unfolded is None
-
-
-def test_a_sum_that_broadcasts_is_still_the_sum() -> None:
-    conv = nn.Conv2d(3, 5, 3).double()
-    x, other = noise(1, 3, 9, 9, dtype=torch.float64), noise(1, 5, 1, 1, dtype=torch.float64)
-    torch.testing.assert_close(Convolution(conv, relu=True)(x, other), (conv(x) + other).relu())
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("relu", [True, False])
-@pytest.mark.parametrize("shortcut", [True, False])
-def test_the_one_call_and_its_fallback_agree(
-    monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype, relu: bool, shortcut: bool
-) -> None:
-    if not one_call(dtype, "cpu"):
-        pytest.skip("this torch, or this processor, has no such call")
-    conv = nn.Conv2d(6, 8, 3, padding=1)
-    whole = Convolution(conv.to(dtype).to(memory_format=CHANNELS_LAST), relu)  # type: ignore[call-overload]
-    x = noise(1, 6, 12, 13).to(dtype).contiguous(memory_format=CHANNELS_LAST).requires_grad_()
-    other = noise(1, 8, 12, 13, seed=1).to(dtype).contiguous(memory_format=CHANNELS_LAST) if shortcut else None
-    one = whole(x, other)
-    (g,) = torch.autograd.grad(one.float().square().sum(), x)
-    monkeypatch.setattr(operations, "one_call", lambda dtype, device: False)
-    several = whole(x, other)
-    (expected,) = torch.autograd.grad(several.float().square().sum(), x)
-    near = {"rtol": 1e-5, "atol": 1e-5} if dtype == torch.float32 else {"rtol": 0.05, "atol": 0.05}
-    torch.testing.assert_close(one, several, **near)  # type: ignore[arg-type]
-    torch.testing.assert_close(g, expected, **near)  # type: ignore[arg-type]
-
-
-def test_where_the_one_call_is_missing_it_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.ops, "mkldnn", object())
-    one_call.cache_clear()
-    assert not one_call(torch.float32, "cpu")
-    monkeypatch.undo()
-    one_call.cache_clear()
-    assert not one_call(torch.float64, "cpu") and not one_call(torch.float32, "cuda")
 
 
 @pytest.mark.parametrize("pool", [nn.MaxPool2d(3, 2, ceil_mode=True), nn.MaxPool2d(2), nn.MaxPool2d(3, 1, 1)])

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from reverie.optimize.operations import Averaged, Branches, Convolution, Gated, symmetric
+from reverie.optimize.convolution import Convolution, Same
+from reverie.optimize.operations import Averaged, Branches, Gated, symmetric
+from reverie.padding import SameConv2d
 from reverie.trace import leaf
 
 
@@ -81,11 +83,12 @@ def watched(module: nn.Module) -> bool:
 
 @dataclass
 class Fused:
-    """A convolution with what follows it: batch norm, ReLU; ``pool`` comes before it."""
+    """A convolution with what follows it: batch norm, ReLU up to ``limit``; ``pool`` comes before it."""
 
     conv: nn.Conv2d
     norm: nn.BatchNorm2d | None = None
     relu: bool = False
+    limit: float | None = None
     gated: bool = True
     pool: nn.AvgPool2d | None = None
 
@@ -136,7 +139,9 @@ class Builder:
             if node.op in ("call_module", "get_attr")
         }
         for node, part in parts.items():
-            if type(part) is nn.Conv2d and part.padding_mode == "zeros" and not isinstance(part.padding, str):
+            if not isinstance(part, nn.Conv2d) or part.padding_mode != "zeros" or isinstance(part.padding, str):
+                continue
+            if type(part) in (nn.Conv2d, SameConv2d):
                 parts[node] = Fused(part)
         for rewrite in (_norms_folded, _relus_fused, _gates_moved, _pools_swapped, _siblings_joined):
             rewrite(graph, parts)
@@ -150,7 +155,10 @@ class Builder:
         if isinstance(part, Fused) and part.pool is not None:
             return Averaged(part.pool, self._conv(part.conv, part.norm), part.relu)
         if isinstance(part, Fused):
-            return Convolution(self._conv(part.conv, part.norm), part.relu, part.gated)
+            conv = self._conv(part.conv, part.norm)
+            if isinstance(conv, SameConv2d):
+                return Same(conv, part.relu, part.gated, part.limit)
+            return Convolution(conv, part.relu, part.gated, part.limit)
         if isinstance(part, Pooled):
             return Gated(part.pool)
         if isinstance(part, Siblings):
@@ -189,13 +197,16 @@ def _norms_folded(graph: fx.Graph, parts: Parts) -> None:
 
 
 def _relus_fused(graph: fx.Graph, parts: Parts) -> None:
-    """A ReLU is part of the convolution before it, or of the sum with a shortcut before it."""
+    """A ReLU or ReLU6 is part of the convolution before it, or of the sum with a shortcut before it."""
     for node in list(graph.nodes):
-        if not (type(parts.get(node)) is nn.ReLU or node.target in (torch.relu, nn.functional.relu)):
+        limited = type(parts.get(node)) is nn.ReLU6 or node.target is nn.functional.relu6
+        plain = type(parts.get(node)) is nn.ReLU or node.target in (torch.relu, nn.functional.relu)
+        if not (limited or plain):
             continue
+        limit = 6.0 if limited else None
         before = _alone(node.args[0], parts)
         if before is not None:
-            before.relu = True
+            before.relu, before.limit = True, limit
             _dropped(node, graph, parts)
         elif (conv := _conv_of_sum(node.args[0], parts)) is not None:
             total = node.args[0]
@@ -204,7 +215,7 @@ def _relus_fused(graph: fx.Graph, parts: Parts) -> None:
             conv.args = (*conv.args, other)
             fused = parts[conv]
             assert isinstance(fused, Fused)
-            fused.relu = True
+            fused.relu, fused.limit = True, limit
             _dropped(node, graph, parts, conv)
             graph.erase_node(total)
 
@@ -214,7 +225,7 @@ def _gates_moved(graph: fx.Graph, parts: Parts) -> None:
     for node, part in list(parts.items()):
         if isinstance(part, nn.MaxPool2d):
             before = _alone(node.args[0], parts, relu=True)
-            if before is not None:
+            if before is not None and before.limit is None:
                 before.gated = False
                 parts[node] = Pooled(part)
 
@@ -228,7 +239,8 @@ def _pools_swapped(graph: fx.Graph, parts: Parts) -> None:
         if not isinstance(before, fx.Node) or len(before.users) != 1:
             continue
         pool, smaller = parts.get(before), conv.out_channels < conv.in_channels
-        if type(pool) is nn.AvgPool2d and symmetric(pool) and smaller and conv.stride == (1, 1):
+        unlimited = part.limit is None and conv.stride == (1, 1)
+        if type(pool) is nn.AvgPool2d and symmetric(pool) and smaller and unlimited:
             part.pool = pool
             _dropped(before, graph, parts)
 
@@ -239,7 +251,7 @@ def _siblings_joined(graph: fx.Graph, parts: Parts) -> None:
     for node, part in parts.items():
         if not isinstance(part, Fused) or part.pool is not None or len(node.args) != 1:
             continue
-        if part.relu and part.gated and part.plain:
+        if part.relu and part.limit is None and part.gated and part.plain:
             families.setdefault((node.args[0], part.conv.stride), []).append(node)
     for family in families.values():
         if len(family) > 1:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import torch
@@ -16,121 +15,9 @@ from torch.autograd import Function
 from torch.autograd.function import once_differentiable
 
 from reverie.errors import UsageError
+from reverie.optimize.convolution import Convolution, pair
 
-Pair = tuple[int, int]
 aten = torch.ops.aten
-
-
-class Convolution(nn.Module):
-    """``relu(conv(x) + bias + other)`` as one call, [B, C, H, W]; ``relu`` and ``other`` where asked for.
-
-    Its backward needs the weight and the sign of the output, nothing else. With ``gated`` off the sign
-    is left to whoever reads the output (:class:`Gated`).
-    """
-
-    def __init__(self, conv: nn.Conv2d, relu: bool = False, gated: bool = True) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(conv.weight.detach(), requires_grad=False)
-        bias = conv.bias if conv.bias is not None else conv.weight.new_zeros(conv.out_channels)
-        self.bias = nn.Parameter(bias.detach(), requires_grad=False)
-        self.stride, self.padding, self.dilation = (
-            _pair(each) for each in (conv.stride, conv.padding, conv.dilation)
-        )
-        self.groups, self.relu, self.gated = conv.groups, relu, gated
-        self.unfolded = _unfolded(self) if conv.in_channels <= 4 and _foldable(self) else None
-
-    def forward(self, x: Tensor, other: Tensor | None = None) -> Tensor:
-        if other is not None and other.shape != self.shape(x):
-            y: Tensor = _Convolved.apply(x, None, self, False) + other  # type: ignore[no-untyped-call]
-            return y.relu() if self.relu else y
-        y = _Convolved.apply(x, other, self, self.relu)  # type: ignore[no-untyped-call]
-        return y
-
-    def shape(self, x: Tensor) -> tuple[int, ...]:
-        """What the output for ``x`` has."""
-        sides = zip(x.shape[2:], self.weight.shape[2:], self.padding, self.stride, self.dilation, strict=True)
-        return (
-            x.shape[0],
-            self.weight.shape[0],
-            *((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, p, s, d in sides),
-        )
-
-    def computed(self, x: Tensor, other: Tensor | None, relu: bool) -> Tensor:
-        """The output, in one call of oneDNN where that can be had."""
-        where = (self.padding, self.stride, self.dilation, self.groups)
-        if one_call(x.dtype, x.device.type):
-            pointwise = torch.ops.mkldnn._convolution_pointwise
-            if other is not None:
-                unary = "relu" if relu else None
-                y: Tensor = pointwise.binary(
-                    x, other, self.weight, self.bias, *where, "add", 1.0, unary, [], ""
-                )
-                return y
-            y = pointwise(x, self.weight, self.bias, *where, "relu" if relu else "none", [], "")
-            return y
-        y = nn.functional.conv2d(
-            x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups
-        )
-        if other is not None:
-            y += other
-        return y.relu_() if relu else y
-
-    def returned(self, g: Tensor, shape: torch.Size) -> Tensor:
-        """The gradient [B, C, H, W] of an input of that shape, out of that of the output."""
-        if self.unfolded is None:
-            windows = (self.stride, self.padding, self.dilation, False, (0, 0), self.groups)
-            return _input_gradient(g, self.weight, shape, windows)
-        # Few channels at a stride are slow to come back to. A stride s over C channels is no stride over
-        # s * s * C of them, the pixels of each s x s square side by side.
-        step, sides = self.stride[0], self.unfolded.shape[2:]
-        places = [n + k - 1 for n, k in zip(g.shape[2:], sides, strict=True)]
-        whole = torch.Size((shape[0], shape[1] * step * step, *places))
-        squares = _input_gradient(g, self.unfolded, whole, ((1, 1), (0, 0), (1, 1), False, (0, 0), 1))
-        (top, left), (h, w) = self.padding, shape[2:]
-        found = nn.functional.pixel_shuffle(squares, step)[..., top : top + h, left : left + w]
-        return nn.functional.pad(found, (0, w - found.shape[-1], 0, h - found.shape[-2]))
-
-
-def _foldable(conv: Convolution) -> bool:
-    return conv.stride[0] == conv.stride[1] > 1 and conv.dilation == (1, 1) and conv.groups == 1
-
-
-def _unfolded(conv: Convolution) -> Tensor:
-    """The weight [O, s * s * C, k', k'] that does without the stride s what ``conv`` does with it."""
-    step, (outputs, inputs, *kernel) = conv.stride[0], conv.weight.shape
-    bottom, right = (-side % step for side in kernel)
-    wide = nn.functional.pad(conv.weight.contiguous(), (0, right, 0, bottom))
-    rows, columns = wide.shape[2] // step, wide.shape[3] // step
-    squares = wide.view(outputs, inputs, rows, step, columns, step).permute(0, 1, 3, 5, 2, 4)
-    return squares.reshape(outputs, inputs * step * step, rows, columns).contiguous(
-        memory_format=torch.channels_last
-    )
-
-
-def _input_gradient(g: Tensor, weight: Tensor, shape: torch.Size, windows: tuple[Any, ...]) -> Tensor:
-    # Only the shape of the input is read: it is never touched, so it costs no memory.
-    like = torch.empty(shape, dtype=g.dtype, device=g.device, memory_format=torch.channels_last)
-    found: Tensor = aten.convolution_backward(g, like, weight, None, *windows, (True, False, False))[0]
-    return found
-
-
-class _Convolved(Function):
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, other: Tensor | None, conv: Convolution, relu: bool) -> Tensor:
-        y = conv.computed(x, other, relu)
-        ctx.conv, ctx.shape, ctx.added = conv, x.shape, other is not None
-        if relu and conv.gated:
-            ctx.save_for_backward(y)
-        return y
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
-        conv = ctx.conv
-        if ctx.saved_tensors:
-            g = aten.threshold_backward(g, ctx.saved_tensors[0], 0)
-        found = conv.returned(g, ctx.shape) if ctx.needs_input_grad[0] else None
-        return found, g if ctx.added else None, None, None
 
 
 class Branches(nn.Module):
@@ -140,7 +27,7 @@ class Branches(nn.Module):
         super().__init__()
         self.widths = [conv.out_channels for conv in convs]
         first = convs[0]
-        whole = nn.Conv2d(first.in_channels, sum(self.widths), 1, _pair(first.stride), device="meta")
+        whole = nn.Conv2d(first.in_channels, sum(self.widths), 1, pair(first.stride), device="meta")
         weight = torch.cat([conv.weight for conv in convs]).contiguous(memory_format=torch.channels_last)
         zeros = first.weight.new_zeros
         biases = [zeros(conv.out_channels) if conv.bias is None else conv.bias for conv in convs]
@@ -206,7 +93,7 @@ class _Averaged(Function):
 
 def symmetric(pool: nn.AvgPool2d) -> bool:
     """Whether what a place gives to its neighbors is what it gets from them."""
-    kernel, stride, padding = (_pair(each) for each in (pool.kernel_size, pool.stride, pool.padding))
+    kernel, stride, padding = (pair(each) for each in (pool.kernel_size, pool.stride, pool.padding))
     centered = all(side == 2 * margin + 1 for side, margin in zip(kernel, padding, strict=True))
     return centered and stride == (1, 1) and pool.count_include_pad
 
@@ -299,26 +186,3 @@ class _Raised(Function):
             largest = g.abs().amax().clamp_min(2.0**-100)
             scale.factor = torch.exp2(-largest.log2().ceil())
         return (g * scale.factor).half(), None
-
-
-@cache
-def one_call(dtype: torch.dtype, device: str) -> bool:
-    """Whether convolution, bias and ReLU can be had as one call here: a private operation of torch's, so it is
-    tried out."""
-    if device != "cpu" or dtype not in (torch.float32, torch.bfloat16):
-        return False
-    x, weight = torch.ones(1, 2, 3, 3, dtype=dtype), torch.full((2, 2, 1, 1), -1.0, dtype=dtype)
-    x = x.contiguous(memory_format=torch.channels_last)
-    bias, where = torch.tensor([1.0, 3.0], dtype=dtype), ((0, 0), (1, 1), (1, 1), 1)
-    try:
-        pointwise = torch.ops.mkldnn._convolution_pointwise
-        y = pointwise(x, weight, bias, *where, "relu", [], "")
-        z = pointwise.binary(x, x, weight, bias, *where, "add", 1.0, "relu", [], "")
-    except (AttributeError, RuntimeError, TypeError, ValueError):
-        return False
-    flat = torch.tensor([0.0, 1.0], dtype=dtype).view(1, 2, 1, 1).expand(1, 2, 3, 3)
-    return torch.equal(y, flat) and torch.equal(z, 2 * flat)
-
-
-def _pair(value: Any) -> Pair:
-    return (value[0], value[1]) if isinstance(value, tuple) else (value, value)

@@ -18,7 +18,7 @@ FLOORS = [
      "transform"],
     ["blocks", "smoothing", "shaping", "ascent", "optimizer", "tile", "octave", "optimize"],
     ["targets", "viewing", "plan", "loop", "record"],
-    ["budget", "zoo", "atlas", "plot", "quality"],
+    ["budget", "zoo", "export", "atlas", "plot", "quality"],
     ["shelf", "checkpoint", "api"],
     ["film"],
     ["cli"],
@@ -30,7 +30,8 @@ HOME_OF = {"safetensors": {"zoo", "checkpoint", "film"}, "pooch": {"zoo"},
            "PIL": {"image", "atlas", "shelf", "film", "cli"}, "tifffile": {"image"}, "cyclopts": {"cli"},
            "rich": {"cli"}, "pydantic": {"recipe", "record", "checkpoint", "film", "cli"},
            "torchvision": {"zoo/adopt"}, "timm": {"zoo/adopt"}, "keras": {"zoo/adopt"}, "h5py": {"zoo/adopt"},
-           "huggingface_hub": {"zoo/adopt"}, "av": {"film"}, "cv2": {"film"}, "matplotlib": {"plot"}}
+           "huggingface_hub": {"zoo/adopt"}, "av": {"film"}, "cv2": {"film"}, "matplotlib": {"plot"},
+           "onnx": {"export"}}
 
 
 def room(path: Path) -> str:

@@ -14,7 +14,7 @@ from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from reverie import __version__
-from reverie.cli import anatomy, dreaming, film, finding, inspecting, sheets, visualizing
+from reverie.cli import anatomy, dreaming, exporting, film, finding, inspecting, sheets, visualizing
 from reverie.cli.allocator import keep_freed_memory
 from reverie.cli.output import PIPE, say, unwritable
 from reverie.cli.result import TOKEN, piped, unpiped
@@ -62,6 +62,7 @@ def application() -> App:
     app.command(finding.find)
     app.command(finding.inspect)
     app.command(inspecting.presets)
+    app.command(exporting.export)
     app.command(inspecting.doctor)
     app.command(weights)
     return app

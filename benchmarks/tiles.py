@@ -16,9 +16,9 @@ from statistics import median
 import torch
 
 from benchmarks.work import loaded
-from reverie import budget
-from reverie.loop import Frame, render
-from reverie.plan import Plan, prepare
+from reverie.jobs import budget
+from reverie.loop.plan import Plan, prepare
+from reverie.loop.render import Frame, render
 from reverie.recipe import Recipe
 from reverie.tile import Tiles
 

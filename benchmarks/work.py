@@ -7,9 +7,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.case import Case
 from reverie import zoo
-from reverie.ascent import image_gradient
+from reverie.ascent.gradient import image_gradient
+from reverie.loop.plan import resolve
 from reverie.network import Network
-from reverie.plan import resolve
 
 
 def loaded(name: str) -> Network:

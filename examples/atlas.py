@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import reverie
-from reverie import atlas, image
+from reverie import atlas, files
 from reverie.cli import main
 
 HERE = Path(__file__).parent
@@ -30,7 +30,7 @@ def draw() -> None:
         if code:
             raise SystemExit(code)
     cells = [(name, reverie.visualize(name).pixels) for name in MEANT]
-    image.save(TARGET / "visualize-motif.webp", atlas.sheet(cells, 4), overwrite=True)
+    files.save(TARGET / "visualize-motif.webp", atlas.sheet(cells, 4), overwrite=True)
     print("wrote visualize-motif.webp")
 
 

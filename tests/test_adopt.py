@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 import reverie
 from reverie import api
-from reverie.ascent import image_gradient
+from reverie.ascent.gradient import image_gradient
 from reverie.errors import InputError, UnknownName, UsageError
+from reverie.loop.plan import prepare
 from reverie.network import Network
 from reverie.objective import layer
-from reverie.plan import prepare
+from reverie.objective.resolve import resolve
 from reverie.recipe import Recipe
-from reverie.targets import resolve
 from reverie.zoo.adopt.names import consent, foreign
 from tests.oracle.networks import Failing, Watching, noise
 

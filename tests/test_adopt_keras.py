@@ -24,7 +24,7 @@ import keras
 
 import reverie
 from reverie import zoo
-from reverie.ascent import image_gradient
+from reverie.ascent.gradient import image_gradient
 from reverie.cli import main
 from reverie.errors import InputError, MissingError, UnknownName, UsageError
 from reverie.network import Network

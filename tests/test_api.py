@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 
 import reverie
-from reverie import api, image
+from reverie import api, files
 from reverie.errors import InputError, UnknownName, UsageError
+from reverie.jobs import sources
 
 QUICK = {"size": "48x40", "steps": 2, "octaves": 2, "precision": "fp32"}
 
@@ -112,12 +113,12 @@ def test_a_picture_without_a_record_is_refused(photo, tmp_path):
     with pytest.raises(InputError, match="no record"):
         reverie.replay(photo)
     plain = reverie.dream(photo, **QUICK).save(tmp_path / "plain.png", metadata=False)
-    assert image.read_text(plain) is None
+    assert files.read_text(plain) is None
 
 
 def test_a_record_of_the_future_or_a_broken_one_is_refused(tmp_path):
     for name, text in {"new": json.dumps({"reverie": 99}), "broken": "{", "odd": "[]"}.items():
-        path = image.save(tmp_path / f"{name}.png", torch.zeros(1, 3, 4, 4), text=text)
+        path = files.save(tmp_path / f"{name}.png", torch.zeros(1, 3, 4, 4), text=text)
         with pytest.raises(InputError):
             reverie.replay(path)
 
@@ -197,8 +198,8 @@ def test_a_pillow_image_means_what_its_file_means(tmp_path):
     exif[274] = 6
     turned.save(tmp_path / "turned.png", exif=exif)
     with Image.open(tmp_path / "turned.png") as picture:
-        seen = api.opened(picture)
-    expected = image.load(tmp_path / "turned.png")
+        seen = sources.opened(picture)
+    expected = files.load(tmp_path / "turned.png")
     assert seen.pixels.shape == (1, 3, 64, 48)
     assert torch.equal(seen.pixels, expected.pixels)
     assert torch.equal(seen.alpha, expected.alpha)
@@ -210,7 +211,7 @@ def test_a_frame_on_the_way_can_be_kept_and_claims_no_record(tmp_path):
     job = reverie.job(path, octaves=2, steps=1, precision="fp32")
     first, last = [job.picture(frame) for frame in job.frames()]
     saved = first.save(tmp_path / "half.png")
-    assert image.read_text(saved) is None
+    assert files.read_text(saved) is None
     assert first.alpha.shape[-2:] == first.pixels.shape[-2:] != last.pixels.shape[-2:]
     assert last.record is not None
 

@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from reverie import ascent
-from reverie.ascent import Ascent, Taken, combined, image_gradient, scales
+from reverie.ascent import rules
+from reverie.ascent.gradient import combined, image_gradient, scales
+from reverie.ascent.rules import Ascent, Taken
+from reverie.ascent.shaping import Shaping
 from reverie.network import Network
-from reverie.objective import Objective, channel, inside, layer
-from reverie.ops import EPSILON
-from reverie.param import Pixels
-from reverie.penalty import distance
-from reverie.shaping import Shaping
-from reverie.transform import Transform, compose, jitter, pad, wander
+from reverie.objective import Objective, channel, distance, inside, layer
+from reverie.pixels.ops import EPSILON
+from reverie.pixels.param import Pixels
+from reverie.pixels.transform import Transform, compose, jitter, pad, wander
 from tests.oracle import twins
 from tests.oracle.networks import gradient, hooks, noise, tiny_network
 
@@ -173,9 +173,9 @@ def test_terms_that_are_not_balanced_go_back_in_one_pass(tiny: Network) -> None:
     passes: list[Tensor] = []
     first = tiny.module.get_submodule("conv1")
     with first.register_full_backward_hook(lambda module, given, returned: passes.append(returned[0])):
-        found = ascent.slope(tiny, objective, Pixels(x), NOTHING, generator(), balance=False)
+        found = rules.slope(tiny, objective, Pixels(x), NOTHING, generator(), balance=False)
         assert len(passes) == 1
-        ascent.slope(tiny, objective, Pixels(x), NOTHING, generator(), balance=True)
+        rules.slope(tiny, objective, Pixels(x), NOTHING, generator(), balance=True)
         assert len(passes) == 1 + len(weights)
     torch.testing.assert_close(found.gradient, torch.einsum("t,t...->...", torch.tensor(weights), gradients))
     torch.testing.assert_close(found.terms, scores)
@@ -189,12 +189,12 @@ def test_a_term_without_gradient_adds_nothing() -> None:
 
 def test_terms_balanced_by_scales_from_before_go_back_in_one_pass(tiny: Network) -> None:
     objective, x = 2 * A - 0.5 * B, noise(2, 3, 32, 32)
-    measured = ascent.slope(tiny, objective, Pixels(x), NOTHING, generator())
+    measured = rules.slope(tiny, objective, Pixels(x), NOTHING, generator())
     assert measured.scales is not None and tuple(measured.scales.shape) == (2, 2)
     passes: list[Tensor] = []
     first = tiny.module.get_submodule("conv1")
     with first.register_full_backward_hook(lambda module, given, returned: passes.append(returned[0])):
-        held = ascent.slope(tiny, objective, Pixels(x), NOTHING, generator(), held=measured.scales)
+        held = rules.slope(tiny, objective, Pixels(x), NOTHING, generator(), held=measured.scales)
     assert len(passes) == 1
     torch.testing.assert_close(held.gradient, measured.gradient)
     assert held.scales is measured.scales
@@ -202,7 +202,7 @@ def test_terms_balanced_by_scales_from_before_go_back_in_one_pass(tiny: Network)
 
 def test_the_sum_of_looks_knows_what_all_of_them_tell() -> None:
     x, found = noise(1, 3, 4, 4), torch.tensor([[1.0], [2.0]])
-    lasting = ascent.Slope(torch.ones(1), torch.ones(2, 1), x, scales=found)
+    lasting = rules.Slope(torch.ones(1), torch.ones(2, 1), x, scales=found)
     silent = replace(lasting, scales=None)
     assert (lasting + silent).scales is None and (silent + lasting).scales is None
     mean = (lasting + replace(lasting, gradient=3 * x, scales=3 * found)) / 2
@@ -212,10 +212,10 @@ def test_the_sum_of_looks_knows_what_all_of_them_tell() -> None:
 
 def test_scales_do_not_last_where_a_term_is_silent_or_about_the_picture(tiny: Network) -> None:
     found = torch.tensor([[1.0], [2.0]])
-    assert ascent.lasting(A + B, found) is found
-    assert ascent.lasting(A + B, torch.tensor([[1.0], [EPSILON]])) is None
-    assert ascent.lasting(A - distance(), found) is None
-    assert ascent.lasting(A, found[:1]) is None
+    assert rules.lasting(A + B, found) is found
+    assert rules.lasting(A + B, torch.tensor([[1.0], [EPSILON]])) is None
+    assert rules.lasting(A - distance(), found) is None
+    assert rules.lasting(A, found[:1]) is None
 
 
 @pytest.mark.parametrize("size", [(16, 16), (64, 48), (1, 200)])

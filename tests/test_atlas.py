@@ -11,10 +11,10 @@ from torch import Tensor, nn
 import reverie
 from reverie import atlas, objective, zoo
 from reverie.errors import UnknownName, UsageError
-from reverie.loop import render
+from reverie.loop.plan import prepare
+from reverie.loop.render import render
 from reverie.network import Network
-from reverie.ops import resize
-from reverie.plan import prepare
+from reverie.pixels.ops import resize
 from reverie.recipe import Recipe
 from tests.oracle.networks import LABELS, Watching, around, blind_network, hooks, noise, tiny_network
 

@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 import torch
 
-from reverie import budget, image, zoo
-from reverie.ascent import image_gradient
+from reverie import files, zoo
+from reverie.ascent.gradient import image_gradient
 from reverie.cli import main
 from reverie.errors import UsageError
-from reverie.loop import render
+from reverie.jobs import budget
+from reverie.loop.plan import Plan, prepare
+from reverie.loop.render import render
 from reverie.network import Network
-from reverie.plan import Plan, prepare
 from reverie.recipe import Recipe, run
 from reverie.tile import Tiles
 from tests.oracle.networks import tiny_network
@@ -144,7 +145,7 @@ def test_a_tiled_dream_is_recorded_and_replays(tmp_path: Path, monkeypatch: pyte
     for name in ("tiled", "whole", "shifted"):
         assert main(["replay", f"{name}.png", "-o", f"{name}-again.png"]) == 0
         assert Path(f"{name}.png").read_bytes() == Path(f"{name}-again.png").read_bytes()
-    tiled, whole, shifted = (image.load(f"{name}.png").pixels.float() / 255 for name in ("tiled", "whole", "shifted"))
+    tiled, whole, shifted = (files.load(f"{name}.png").pixels.float() / 255 for name in ("tiled", "whole", "shifted"))
     assert float((tiled - whole).abs().mean()) < 1e-4
     assert float((shifted - whole).abs().mean()) > 5e-4
 

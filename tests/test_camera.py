@@ -10,9 +10,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reverie.film.camera import Move, move, seen
+from reverie.film.making.camera import Move, move, seen
 from reverie.film.settings import Zoom
-from reverie.ops import resize
+from reverie.pixels.ops import resize
 
 SPEEDS = {
     "zoom": st.floats(0.5, 2.0),

@@ -14,10 +14,10 @@ import torch
 from PIL import Image
 
 import reverie
-from reverie import budget
-from reverie.checkpoint import Checkpoint, differences
 from reverie.cli import main
 from reverie.errors import InputError, OutputError
+from reverie.jobs import budget
+from reverie.jobs.checkpoint import Checkpoint, differences
 
 SMALL = {"objective": "stage2", "size": "72x60", "octaves": 4, "octave_scale": 1.3, "steps": 5, "precision": "fp32"}
 FLAGS = [f"--{name.replace('_', '-')}={value}" for name, value in SMALL.items()]
@@ -213,7 +213,7 @@ def test_a_disk_that_is_full_costs_the_checkpoint_not_the_dream(photo, monkeypat
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("reverie.checkpoint.save_file", full)
+    monkeypatch.setattr("reverie.jobs.checkpoint.save_file", full)
     said = resumed(capsys, "-o", "out.png")
     assert "would cost the whole dream" in said and Path("out.png").exists()
 

@@ -20,7 +20,7 @@ from PIL import Image
 
 import reverie
 from reverie.cli import main
-from reverie.preset import preset
+from reverie.recipe.presets import preset
 
 QUICK = ["--size", "40x32", "--steps", "1", "--octaves", "1", "--precision", "fp32"]
 
@@ -79,7 +79,8 @@ def test_the_default_name_has_one_suffix_whatever_the_objective_reads(photo, mon
 
 
 def test_a_dream_that_changes_nothing_says_so(photo, capsys, monkeypatch):
-    monkeypatch.setattr("reverie.ascent.Ascent.step", lambda _, param, *rest: (param, None))  # as where no unit answers
+    # As where no unit answers.
+    monkeypatch.setattr("reverie.ascent.rules.Ascent.step", lambda _, param, *rest: (param, None))
     assert main(["dream", str(photo), *QUICK]) == 0
     assert "Nothing changed" in capsys.readouterr().err
 

@@ -16,7 +16,7 @@ pytest.importorskip("av")
 pytest.importorskip("cv2")
 
 from reverie.cli import main
-from reverie.film.clip import Clip
+from reverie.film.reading.clip import Clip
 from reverie.film.settings import Steps, Video, Zoom
 from tests.oracle import clips
 from tests.test_cli import HEEDING_CTRL_C, refused

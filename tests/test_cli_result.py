@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import reverie
-from reverie import image
+from reverie import files
 from reverie.cli import main, result
 
 QUICK = ["--size=48x40", "--steps=1", "--octaves=1", "--precision=fp32", "--threads=1"]
@@ -41,7 +41,7 @@ def test_a_picture_goes_in_and_out_by_pipes(photo, format, kind):
     reverie.dream(photo, size="48x40", steps=1, octaves=1, precision="fp32", threads=1).save(f"file{suffix}")
     with Image.open(io.BytesIO(done.stdout)) as seen:
         assert seen.format == kind
-    assert (image.load(done.stdout).pixels == image.load(f"file{suffix}").pixels).all()
+    assert (files.load(done.stdout).pixels == files.load(f"file{suffix}").pixels).all()
     assert "wrote to standard output" in done.stderr.decode() and [*Path().glob("*stdin*")] == []
     if kind == "PNG":  # and its Record is replayed by pipes too
         again = piped(done.stdout, "replay", "-", "--source", "photo.png", "-o", "-")

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import reverie
-from reverie import api, image
+from reverie import api, files
 from reverie.cli import main
 from reverie.errors import InputError
 
@@ -105,12 +105,12 @@ def test_a_record_that_does_not_fit_is_refused_before_the_dream(photo, monkeypat
     Path("guides").mkdir()
     for number in range(3):
         Image.new("RGB", (16, 16), (number, 0, 0)).save(f"guides/{number}.png")
-    monkeypatch.setattr("reverie.image.writing._LONGEST_COMMENT", 1500)
+    monkeypatch.setattr("reverie.files.writing._LONGEST_COMMENT", 1500)
     for out in (["--out=many.jpg"], ["--format=jpg"]):
         assert main(["dream", "photo.png", *QUICK, "--guide=guides", *out]) == 5
         said = capsys.readouterr().err
         assert "cannot hold a Record of" in said and "--no-metadata" in said and said.count("\n") == 1
-    monkeypatch.setattr("reverie.image.text.LONGEST", 1500)
+    monkeypatch.setattr("reverie.files.metadata.LONGEST", 1500)
     assert main(["dream", "photo.png", *QUICK, "--guide=guides", "--out=many.png"]) == 5
     assert "1500 at most; use --no-metadata" in capsys.readouterr().err
     assert names() == ["guides", "photo.png"]
@@ -118,15 +118,15 @@ def test_a_record_that_does_not_fit_is_refused_before_the_dream(photo, monkeypat
 
 def test_a_text_is_refused_just_where_it_cannot_be_written(tmp_path):
     room = 65_533 - len("reverie: ")
-    pixels = image.load(_picture(tmp_path)).pixels
-    image.check_text("a.jpg", "JPEG", "x" * room)
-    image.save(tmp_path / "a.jpg", pixels, text="x" * room)
-    assert image.read_text(tmp_path / "a.jpg") == "x" * room
+    pixels = files.load(_picture(tmp_path)).pixels
+    files.check_text("a.jpg", "JPEG", "x" * room)
+    files.save(tmp_path / "a.jpg", pixels, text="x" * room)
+    assert files.read_text(tmp_path / "a.jpg") == "x" * room
     for kind, size in (("JPEG", room + 1), ("PNG", 1_000_001)):
         with pytest.raises(reverie.ReverieError, match="cannot hold a Record"):
-            image.check_text("a", kind, "x" * size)
+            files.check_text("a", kind, "x" * size)
         with pytest.raises(reverie.ReverieError, match="cannot be encoded"):
-            image.save(tmp_path / f"b.{kind.lower()}", pixels, text="x" * size)
+            files.save(tmp_path / f"b.{kind.lower()}", pixels, text="x" * size)
 
 
 def _picture(folder: Path) -> Path:
@@ -146,7 +146,7 @@ def test_resuming_many_needs_their_records(photo, monkeypatch, capsys):
 
 def test_one_picture_is_resumed_without_its_record(photo):
     assert main(["dream", "photo.png", *QUICK, "--resume", "--no-metadata", "--out=q.png"]) == 0
-    assert image.read_text("q.png") is None
+    assert files.read_text("q.png") is None
 
 
 def test_plots_take_nobodys_place(photo, monkeypatch, capsys):
@@ -198,9 +198,9 @@ def test_what_held_the_picture_back_is_told_truly(photo, capsys, options, why):
 
 def test_a_number_of_a_picture_that_cannot_be_is_refused_before_the_dream(photo, monkeypatch, capsys):
     assert main(["dream", "photo.png", *QUICK, "--out=q.png"]) == 0
-    text = image.read_text("q.png")
+    text = files.read_text("q.png")
     assert text is not None
-    image.save("edited.png", image.load("q.png").pixels, text=text.replace('"part":0', '"part":-1'))
+    files.save("edited.png", files.load("q.png").pixels, text=text.replace('"part":0', '"part":-1'))
     undreamt(monkeypatch)
     capsys.readouterr()
     assert main(["replay", "edited.png"]) == 3

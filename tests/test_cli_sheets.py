@@ -253,7 +253,7 @@ def test_usage_is_refused_with_2(photo, capsys, arguments, words):
 
 
 def test_output_is_refused_with_5_before_any_work(photo, folder, capsys, monkeypatch):
-    monkeypatch.setattr("reverie.loop.render", lambda *_arguments: pytest.fail("work was done"))
+    monkeypatch.setattr("reverie.loop.render.render", lambda *_arguments: pytest.fail("work was done"))
     (folder / "there.png").write_bytes(b"precious")
     (folder / "out-2.png").write_bytes(b"precious")
     for command in (["layers", "motif"], ["channels", "motif", "stage1"], ["find", "owl"], ["inspect", "photo.png"]):

@@ -19,7 +19,8 @@ from PIL import Image
 import reverie
 from reverie import zoo
 from reverie.cli import main
-from reverie.ops import unit
+from reverie.jobs import sources
+from reverie.pixels.ops import unit
 from reverie.zoo import fetch
 from reverie.zoo.catalog import entries, published
 from tests.loopback import Server, serving
@@ -237,7 +238,7 @@ def test_real_squeezenet_weights_dream_right(shared: Path, server: Server, tmp_p
     snake = network.require_class("n01729977")
     logits = []
     for name in ("photo.png", "a.png", "b.png"):
-        pixels = unit(reverie.api.opened(name).pixels)
+        pixels = unit(sources.opened(name).pixels)
         logits.append(network.capture(pixels, [network.logits])[network.logits].mean((2, 3))[0, snake].item())
     assert logits[1] > logits[0] + 3
     assert logits[1] == logits[2]

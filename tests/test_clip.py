@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverie.errors import InputError, MissingError
-from reverie.film import tone
-from reverie.film.clip import Clip
-from reverie.image import to_uint8
+from reverie.files import to_uint8
+from reverie.film.reading import tone
+from reverie.film.reading.clip import Clip
 from tests.oracle import clips
 
 

@@ -15,10 +15,10 @@ pytest.importorskip("av")
 import av
 
 from reverie.errors import InputError, MissingError, OutputError
-from reverie.film import stamps
-from reverie.film.clip import Clip
-from reverie.film.codec import FORMATS, ticks, write
-from reverie.film.sound import Span
+from reverie.film.reading.clip import Clip
+from reverie.film.reading.sound import Span
+from reverie.film.writing import metadata
+from reverie.film.writing.codec import FORMATS, ticks, write
 from tests.oracle import clips
 from tests.test_clip import off
 
@@ -60,7 +60,7 @@ def test_every_frame_comes_out_in_its_color_at_its_time(tmp_path, suffix):
         assert film.duration / 1e6 == pytest.approx(9 / 24, abs=0.002)
         frames = [clips_rgb(frame) for frame in film.decode(video=0)]
     assert max(off(rgb, picture, 6) for rgb, picture in zip(frames, made.pictures, strict=True)) <= 8
-    assert stamps.read_text(path) == TEXT
+    assert metadata.read_text(path) == TEXT
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
 
@@ -91,7 +91,7 @@ def test_moving_pictures_are_read_by_pillow(tmp_path, suffix):
     assert [duration for duration, _ in found] == [50] * 6
     worst = {".apng": 0, ".webp": 12, ".gif": 40}[suffix]
     assert max(off(rgb, picture, 6) for (_, rgb), picture in zip(found, made.pictures, strict=True)) <= worst
-    assert stamps.read_text(path) == TEXT
+    assert metadata.read_text(path) == TEXT
     with Image.open(path) as film:
         assert film.info["loop"] == 0
 
@@ -111,7 +111,7 @@ def test_a_folder_holds_every_frame_to_the_bit(tmp_path):
     made, path = footage(5), tmp_path / "frames"
     write(path, made, until=Fraction(5, 24), text=TEXT)
     found = sorted(path.glob("*.png"))
-    assert len(found) == 5 and stamps.read_text(path) == TEXT
+    assert len(found) == 5 and metadata.read_text(path) == TEXT
     for each, picture in zip(found, made.pictures, strict=True):
         assert np.array_equal(np.array(Image.open(each)), picture)
     with pytest.raises(OutputError, match="not empty"):
@@ -132,7 +132,7 @@ def test_a_folder_of_numbered_pictures_without_our_record_is_nobodys_to_replace(
     Image.new("RGB", (4, 4)).save(mine / "001.png")
     for record in (None, "{}", "[]", '{"times": 1}', "nonsense"):
         if record is not None:
-            (mine / stamps.FOLDER_RECORD).write_text(record)
+            (mine / metadata.FOLDER_RECORD).write_text(record)
         with pytest.raises(OutputError, match="more than a film of Reverie"):
             write(mine, footage(2), until=Fraction(2, 24), overwrite=True)
         assert (mine / "001.png").exists()
@@ -279,10 +279,10 @@ except BaseException as error:
 def test_text_is_looked_for_in_films_only(tmp_path):
     (tmp_path / "film.mp4").write_bytes(b"no film at all")
     with pytest.raises(InputError):
-        stamps.read_text(tmp_path / "film.mp4")
+        metadata.read_text(tmp_path / "film.mp4")
     with pytest.raises(InputError, match="folder"):
-        stamps.read_text(tmp_path)
-    assert stamps.read_text(clips.write(tmp_path / "other.mp4", clips.patches(2))) is None
+        metadata.read_text(tmp_path)
+    assert metadata.read_text(clips.write(tmp_path / "other.mp4", clips.patches(2))) is None
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from reverie.optimize import convolution
-from reverie.optimize.convolution import Convolution, Same, one_call
-from reverie.padding import SameConv2d
+from reverie.network.fast import convolution
+from reverie.network.fast.convolution import Convolution, Same, one_call
+from reverie.network.padding import SameConv2d
 from tests.oracle.networks import noise
 
 CHANNELS_LAST = torch.channels_last

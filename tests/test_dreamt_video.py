@@ -13,12 +13,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from reverie import api
-from reverie.film import flow, guard
-from reverie.film.catching_up import caught_up
-from reverie.film.dreamt_video import _carried, finished, video
+from reverie.files import save
+from reverie.film.frame import Take
+from reverie.film.making import flow, guard
+from reverie.film.making.uncovered import caught_up
+from reverie.film.making.video import _carried, finished, video
 from reverie.film.settings import Video
-from reverie.film.take import Take
-from reverie.image import save
 from reverie.network import Network
 from tests.oracle.motion import Moving, clip
 

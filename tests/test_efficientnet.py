@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from reverie import zoo
 from reverie.errors import InputError
 from reverie.network import Network
+from reverie.network.fast import optimized
 from reverie.objective import mean
-from reverie.optimize import optimized
 from reverie.zoo import weights
 from reverie.zoo.catalog import published
 from reverie.zoo.labels import imagenet

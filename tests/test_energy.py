@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from reverie.ascent import image_gradient
+from reverie.ascent.gradient import image_gradient
 from reverie.errors import UsageError
 from reverie.objective import (
     Objective,
@@ -25,9 +25,9 @@ from reverie.objective import (
     sum_square,
     whole,
 )
-from reverie.param import Pixels
+from reverie.pixels.param import Pixels
+from reverie.pixels.transform import wander
 from reverie.recipe import Recipe
-from reverie.transform import wander
 from tests.oracle.networks import gradient, noise, tiny_network
 
 G = torch.Generator().manual_seed(3)

@@ -24,7 +24,7 @@ def test_an_unknown_name_is_an_attribute_error():
 
 
 @pytest.mark.parametrize("code", [
-    "import reverie", "import reverie.recipe", "import reverie.expression",
+    "import reverie", "import reverie.recipe", "import reverie.recipe.grammar",
     "from reverie.cli import main; main(['--help'])", "from reverie.cli import main; main(['dream', '--help'])",
     "from reverie.cli import main; main(['--version'])", "from reverie.cli import main; main(['networks'])",
     "from reverie.cli import main; main(['dream', '--steps', '0'])",

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverie.errors import UsageError
-from reverie.expression import Guide, Kind, Target, guide, parse
-from reverie.schedule import objectives
+from reverie.recipe.grammar import Guide, Kind, Target, guide, parse
+from reverie.recipe.schedule import objectives
 
 WORD = st.from_regex(r"[A-Za-z_/é][\w./]{0,12}", fullmatch=True).filter(
     lambda name: ".." not in name and name not in ("layer", "class", "channel")
@@ -199,7 +199,7 @@ def test_two_dots_alone_are_no_name() -> None:
 
 
 def test_reading_objectives_and_recipes_does_not_import_torch() -> None:
-    modules = "reverie, reverie.expression, reverie.recipe, reverie.record"
+    modules = "reverie, reverie.recipe.grammar, reverie.recipe, reverie.recipe.record"
     code = f"import sys, {modules}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -11,8 +11,8 @@ import torch
 
 import reverie.film
 from reverie.errors import UnknownName, UsageError
+from reverie.film.making.zoom import zoom
 from reverie.film.settings import Zoom
-from reverie.film.zoom_loop import zoom
 from reverie.network import Network
 from tests.oracle import clips
 from tests.oracle.motion import clip, texture

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reverie.errors import ReverieError, UnknownName, UsageError
-from reverie.film.keyframes import Curve
+from reverie.film.making.keyframes import Curve
 from reverie.film.settings import Steps, Video, Zoom, legs, seconds
 
 
@@ -125,5 +125,6 @@ def test_the_ways_between_two_points() -> None:
 
 
 def test_settings_do_not_import_torch() -> None:
-    code = "import sys, reverie.film, reverie.film.settings, reverie.film.keyframes; assert 'torch' not in sys.modules"
+    modules = "reverie.film, reverie.film.settings, reverie.film.making.keyframes"
+    code = f"import sys, {modules}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

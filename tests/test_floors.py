@@ -1,9 +1,10 @@
-"""The house of the architecture page: who may import whom, how long a file may be."""
+"""The house of the architecture page: who may import whom, and where each library is used."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,27 +12,33 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "src" / "reverie"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-# Within a floor a file may import those named before it.
-FLOORS = [
-    ["errors", "ops", "spectrum", "expression", "schedule", "written", "preset"],
-    ["recipe", "image", "trace", "padding", "network", "objective", "penalty", "guide", "variety", "param",
-     "transform"],
-    ["blocks", "smoothing", "shaping", "ascent", "optimizer", "tile", "octave", "optimize"],
-    ["targets", "viewing", "plan", "loop", "record"],
-    ["budget", "zoo", "export", "atlas", "plot", "quality"],
-    ["shelf", "checkpoint", "api"],
-    ["film"],
-    ["cli"],
+# A file imports only from the folders and files that stand before its own.
+ORDER = [
+    "errors", "recipe", "pixels", "files", "network", "objective", "ascent", "tile", "loop", "zoo", "export", "atlas",
+    "plot", "jobs", "api", "film", "cli",
 ]
-ORDER = [name for rooms in FLOORS for name in rooms]
-CORE = {name for rooms in FLOORS[:4] for name in rooms}
-HOME_OF = {"safetensors": {"zoo", "checkpoint", "film"}, "pooch": {"zoo"},
-           "filelock": {"zoo", "film"}, "google": {"zoo"}, "requests": {"zoo"},
-           "PIL": {"image", "atlas", "shelf", "film", "cli"}, "tifffile": {"image"}, "cyclopts": {"cli"},
-           "rich": {"cli"}, "pydantic": {"recipe", "record", "checkpoint", "film", "cli"},
-           "torchvision": {"zoo/adopt"}, "timm": {"zoo/adopt"}, "keras": {"zoo/adopt"}, "h5py": {"zoo/adopt"},
-           "huggingface_hub": {"zoo/adopt"}, "av": {"film"}, "cv2": {"film"}, "matplotlib": {"plot"},
-           "onnx": {"export"}}
+CORE = {"errors", "recipe", "pixels", "network", "objective", "ascent", "tile", "loop"}
+HOME_OF = {
+    "safetensors": {"zoo", "jobs", "film"},
+    "pooch": {"zoo"},
+    "filelock": {"zoo", "film"},
+    "google": {"zoo"},
+    "requests": {"zoo"},
+    "PIL": {"files", "atlas", "jobs", "film", "cli"},
+    "tifffile": {"files"},
+    "cyclopts": {"cli"},
+    "rich": {"cli"},
+    "pydantic": {"recipe", "jobs", "film", "cli"},
+    "torchvision": {"zoo/adopt"},
+    "timm": {"zoo/adopt"},
+    "keras": {"zoo/adopt"},
+    "h5py": {"zoo/adopt"},
+    "huggingface_hub": {"zoo/adopt"},
+    "av": {"film"},
+    "cv2": {"film"},
+    "matplotlib": {"plot"},
+    "onnx": {"export"},
+}
 
 
 def room(path: Path) -> str:
@@ -48,19 +55,36 @@ def imports(path: Path) -> set[str]:
     return found
 
 
-def test_every_room_stands_on_a_floor():
+def module(path: Path) -> str:
+    """The dotted name inside the package; that of the folder for its __init__."""
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_every_folder_and_file_stands_on_a_floor():
     rooms = {room(path) for path in FILES} - {"__init__", "__main__"}
     assert rooms == set(ORDER)
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if room(p) not in ("__init__", "__main__")], ids=lambda p: p.stem)
-def test_a_file_imports_only_from_below(path):
-    own = room(path)
-    for name in imports(path):
-        parts = name.split(".")
-        if parts[0] != "reverie" or len(parts) < 2 or parts[1] not in ORDER or parts[1] == own:
+def test_a_file_imports_only_from_below():
+    for path in FILES:
+        own = room(path)
+        if own in ("__init__", "__main__"):
             continue
-        assert ORDER.index(parts[1]) < ORDER.index(own), f"{own} may not import {parts[1]}"
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[0] == "reverie" and len(parts) > 1 and parts[1] in ORDER and parts[1] != own:
+                assert ORDER.index(parts[1]) < ORDER.index(own), f"{module(path)} may not import {name}"
+
+
+def test_the_recipe_folder_needs_no_torch():
+    code = """
+import pkgutil, sys
+import reverie, reverie.recipe
+for each in pkgutil.iter_modules(reverie.recipe.__path__, "reverie.recipe."):
+    __import__(each.name)
+sys.exit("torch" in sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -70,16 +94,18 @@ def test_each_library_has_its_home(path):
         assert {room(path), inside} & HOME_OF[name], f"{name} is imported in {inside}"
 
 
-def test_no_file_is_longer_than_400_lines_or_has_a_name_that_says_nothing():
-    root = PACKAGE.parents[1]
-    for path in [*FILES, *(root / "training").rglob("*.py"), *(root / "tests").rglob("*.py")]:
-        assert len(path.read_text("utf-8").splitlines()) <= 400, path.name
+def test_no_file_has_a_name_that_says_nothing():
+    for path in FILES:
         assert path.stem not in {"utils", "helpers", "common", "manager"}
+
+
+def test_the_package_shows_at_most_22_entries():
+    assert len([each for each in PACKAGE.iterdir() if each.name != "__pycache__"]) <= 22
 
 
 def test_the_core_never_prints_saves_or_reads_a_clock():
     for path in FILES:
-        if room(path) in CORE - {"image"}:
+        if room(path) in CORE:
             tree = ast.parse(path.read_text("utf-8"))
             called = [node.func for node in ast.walk(tree) if isinstance(node, ast.Call)]
             calls = {each.id for each in called if isinstance(each, ast.Name)}
@@ -90,7 +116,11 @@ def test_the_core_never_prints_saves_or_reads_a_clock():
 def test_nothing_tracked_speaks_of_a_machine_path():
     root = PACKAGE.parents[1]
     listed = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True, check=False)
-    for name in listed.stdout.split():
+    names = listed.stdout.split()
+    if listed.returncode:
+        pytest.skip("no git here, so nothing is known to be tracked")
+    assert "README.md" in names
+    for name in names:
         # What was deleted is listed until that is committed.
         if name.endswith((".py", ".md", ".toml", ".txt", "Makefile")) and (root / name).exists():
             text = (root / name).read_text("utf-8")

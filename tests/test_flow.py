@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from reverie.errors import MissingError
-from reverie.film import flow
+from reverie.film.making import flow
 from tests.oracle.motion import Moving, clip
 
 

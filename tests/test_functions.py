@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverie.errors import UnknownName, UsageError
-from reverie.expression import FUNCTIONS, Guide, Target, files, guide, parse
+from reverie.recipe.grammar import FUNCTIONS, Guide, Target, files, guide, parse
 
 NAME = st.text(st.characters(exclude_characters='"', exclude_categories=("Cs",)), min_size=1, max_size=12)
 FILE = NAME.map(lambda name: f"{name}.png")

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from reverie import zoo
-from reverie.loop import render
+from reverie.loop.plan import Plan, prepare
+from reverie.loop.render import render
 from reverie.network import Network
-from reverie.plan import Plan, prepare
-from reverie.recipe import Recipe, preset
+from reverie.recipe import Recipe
+from reverie.recipe.model import preset
 from tests.oracle import google2015
 from tests.oracle.networks import noise
 from tests.oracle.twins import Array

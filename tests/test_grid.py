@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reverie import api
-from reverie.ops import resize
+from reverie.pixels.ops import resize
 
 SIDE = 256
 STRIDES = (2, 4, 8, 16)

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reverie.film import guard
+from reverie.film.making import guard
 
 
 def picture(seed: int, size: tuple[int, int] = (48, 64)) -> torch.Tensor:

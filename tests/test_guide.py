@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from reverie import guide
-from reverie.ascent import image_gradient
+from reverie.ascent.gradient import image_gradient
 from reverie.errors import UsageError
-from reverie.guide import best, caricature, direction, match
-from reverie.objective import Objective, Sight
+from reverie.objective import Objective, Sight, caricature, direction, guide, match
+from reverie.objective.guide import best
 from tests.oracle.networks import noise, tiny_network
 
 

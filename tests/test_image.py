@@ -23,8 +23,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageFile, ImageOps, features
 
-from reverie import image, ops
+from reverie import files
 from reverie.errors import InputError, OutputError, UsageError
+from reverie.pixels import ops
 
 RNG = np.random.default_rng(7)
 RGB = RNG.integers(0, 256, (6, 9, 3), np.uint8)
@@ -34,7 +35,7 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 SWAPPED = SRGB.replace(b"rXYZ", b"tmp1").replace(b"bXYZ", b"rXYZ").replace(b"tmp1", b"bXYZ")  # red is blue
 Patch = pytest.MonkeyPatch
 KINDS = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp", "TIFF": ".tif", "BMP": ".bmp", "GIF": ".gif"}
-SUFFIXES = sorted(image.WRITES)
+SUFFIXES = sorted(files.WRITES)
 EXTRA = {"AVIF": features.check("avif"), "HEIF": importlib.util.find_spec("pillow_heif")}
 MODES = "L.jpg L.png L.tif 1.jpg 1.png 1.tif P.png P.tif LA.png LA.tif RGBA.png RGBA.tif CMYK.jpg CMYK.tif "
 MODES += "YCbCr.jpg LAB.tif I;16.png I;16.tif I.tif F.tif"
@@ -78,13 +79,13 @@ def written(path: Path, array: Any, **options: Any) -> Path:
     return path
 
 
-def shown(photo: image.Photo) -> np.ndarray[Any, Any]:
+def shown(photo: files.Photo) -> np.ndarray[Any, Any]:
     assert photo.pixels.shape[:2] == (1, 3)
     assert photo.pixels.dtype in (torch.uint8, torch.uint16) or bool(((photo.pixels >= 0) & (photo.pixels <= 1)).all())
-    return image.to_uint8(photo.pixels)
+    return files.to_uint8(photo.pixels)
 
 
-def near(photo: image.Photo, wanted: Any, most: float = 0) -> None:
+def near(photo: files.Photo, wanted: Any, most: float = 0) -> None:
     assert np.abs(shown(photo).astype(int) - np.asarray(wanted).astype(int)).max() <= most
 
 
@@ -94,7 +95,7 @@ def test_reads_each_format_whatever_its_name(tmp_path: Path, kind: str) -> None:
         importlib.import_module("pillow_heif").register_heif_opener()
     solid = np.full((80, 90, 3), (200, 90, 30), np.uint8)
     path = written(tmp_path / "wrong.xyz", solid, format=kind, **({} if kind == "TIFF" else {"quality": 100}))
-    photo = image.load(path)
+    photo = files.load(path)
     near(photo, (200, 90, 30), 0 if kind in ("PNG", "TIFF", "BMP") else 3)
     assert photo.alpha is None and photo.notes == () and photo.name == str(path) and len(photo.sha256) == 64
 
@@ -103,7 +104,7 @@ def test_reads_each_format_whatever_its_name(tmp_path: Path, kind: str) -> None:
 def test_reads_each_mode(tmp_path: Path, name: str) -> None:
     mode = name.partition(".")[0]
     picture = RARE[mode] if mode in RARE else Image.new("RGB", (8, 4), "white").convert(mode)
-    photo = image.load(written(tmp_path / name, picture))
+    photo = files.load(written(tmp_path / name, picture))
     near(photo, 255, 1)
     assert (photo.alpha is not None) == mode.endswith("A")
 
@@ -111,7 +112,7 @@ def test_reads_each_mode(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_sixteen_bit_grey_keeps_its_steps(tmp_path: Path, suffix: str) -> None:
     ramp = np.arange(0, 65536, 97, dtype=np.uint16).reshape(4, -1)
-    photo = image.load(written(tmp_path / f"ramp{suffix}", ramp))
+    photo = files.load(written(tmp_path / f"ramp{suffix}", ramp))
     assert (photo.pixels[0, 2].numpy() == ramp).all()
 
 
@@ -122,7 +123,7 @@ def test_deep_color_tiff_keeps_its_steps(tmp_path: Path, kind: str, planar: str)
     values = (unit * np.iinfo(kind).max if kind != "float32" else unit).astype(kind)
     stored = np.ascontiguousarray(np.moveaxis(values, 2, 0)) if planar == "separate" else values
     tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", planarconfig=planar, compression="zlib")
-    assert np.abs(ops.unit(image.load(tmp_path / "a.tif").pixels)[0].permute(1, 2, 0).numpy() - unit).max() < 2e-5
+    assert np.abs(ops.unit(files.load(tmp_path / "a.tif").pixels)[0].permute(1, 2, 0).numpy() - unit).max() < 2e-5
 
 
 def test_deep_tiff_with_alpha_orientation_profile_and_bigtiff(tmp_path: Path) -> None:
@@ -130,14 +131,14 @@ def test_deep_tiff_with_alpha_orientation_profile_and_bigtiff(tmp_path: Path) ->
     rest |= {"photometric": "rgb", "extrasamples": ["unassalpha"], "bigtiff": True}
     for profile, wanted in ((SRGB, DEEP), (SWAPPED, DEEP[..., ::-1])):
         tifffile.imwrite(tmp_path / "a.tif", deep, iccprofile=profile, **rest)
-        photo = image.load(tmp_path / "a.tif")
+        photo = files.load(tmp_path / "a.tif")
         assert photo.alpha is not None and photo.alpha.shape == (1, 1, 9, 6)
         assert bool((photo.alpha.numpy() == 32768).all())
         near(photo, np.rot90(wanted / 257, -1).round(), 2)
 
 
 def test_float_grey_beyond_the_unit_range_is_stretched_and_noted(tmp_path: Path) -> None:
-    photo = image.load(written(tmp_path / "a.tif", np.array([[-3.0, np.nan, 5.0, np.inf]], np.float32)))
+    photo = files.load(written(tmp_path / "a.tif", np.array([[-3.0, np.nan, 5.0, np.inf]], np.float32)))
     assert shown(photo)[0, :, 0].tolist() == [0, 96, 255, 96] and len(photo.notes) == 2
 
 
@@ -145,7 +146,7 @@ def test_transparency_of_palette_and_of_one_color(tmp_path: Path) -> None:
     picture = Image.fromarray(np.array([[0, 1, 1]], np.uint8)).convert("P")
     picture.putpalette([255, 0, 255, 10, 200, 30])
     for stored, clear in ((picture, 0), (picture.convert("RGB"), (255, 0, 255))):
-        photo = image.load(written(tmp_path / "a.png", stored, transparency=clear))
+        photo = files.load(written(tmp_path / "a.png", stored, transparency=clear))
         assert photo.alpha is not None and photo.alpha.flatten().tolist() == [0, 255, 255]
         near(photo, (10, 200, 30))  # the hidden magenta is gone
 
@@ -153,8 +154,8 @@ def test_transparency_of_palette_and_of_one_color(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("alpha", "mean"), [([[255, 255, 0]], [20, 30, 40]), ([[0, 0, 0]], [128, 128, 128])])
 def test_hidden_pixels_become_the_mean_of_the_visible(tmp_path: Path, alpha: Any, mean: Any) -> None:
     color = np.array([[[10, 20, 30], [30, 40, 50], [255, 0, 255]]])
-    photo = image.load(written(tmp_path / "a.png", np.dstack([color, alpha]).astype(np.uint8)))
-    again = image.load(image.save(tmp_path / "b.png", photo.pixels, alpha=photo.alpha))
+    photo = files.load(written(tmp_path / "a.png", np.dstack([color, alpha]).astype(np.uint8)))
+    again = files.load(files.save(tmp_path / "b.png", photo.pixels, alpha=photo.alpha))
     assert shown(photo)[0, 2].tolist() == mean and torch.equal(again.pixels, photo.pixels)
 
 
@@ -166,21 +167,21 @@ def test_exif_orientation(tmp_path: Path, code: int, suffix: str) -> None:
     exif[274] = code
     path = written(tmp_path / f"a{suffix}", corners, exif=exif)
     with Image.open(path) as picture:
-        near(image.load(path), ImageOps.exif_transpose(picture).convert("RGB"), 3)
-    assert image.load(path).pixels.shape[2:] == ((32, 16) if code >= 5 else (16, 32))
+        near(files.load(path), ImageOps.exif_transpose(picture).convert("RGB"), 3)
+    assert files.load(path).pixels.shape[2:] == ((32, 16) if code >= 5 else (16, 32))
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif", ".webp"])
 def test_profile_is_converted(tmp_path: Path, suffix: str) -> None:
     red = np.full((16, 16, 3), (250, 0, 0), np.uint8)
-    photo = image.load(written(tmp_path / f"a{suffix}", red, icc_profile=SWAPPED))
+    photo = files.load(written(tmp_path / f"a{suffix}", red, icc_profile=SWAPPED))
     near(photo, (0, 0, 250), 8)
     assert photo.profile is None
 
 
 @pytest.mark.parametrize("profile", [SRGB, b"nonsense", SRGB[:200], cmyk_profile()])
 def test_srgb_is_kept_a_broken_profile_noted_and_broken_exif_ignored(tmp_path: Path, profile: bytes) -> None:
-    photo = image.load(written(tmp_path / "owl.png", RGB, icc_profile=profile, exif=b"Exif\0\0II*\0\xff\xff"))
+    photo = files.load(written(tmp_path / "owl.png", RGB, icc_profile=profile, exif=b"Exif\0\0II*\0\xff\xff"))
     near(photo, RGB)
     assert photo.profile == (SRGB if profile == SRGB else None)
     assert [note.startswith("owl.png has a color") for note in photo.notes] == [True] * (profile != SRGB)
@@ -191,7 +192,7 @@ def test_srgb_is_kept_a_broken_profile_noted_and_broken_exif_ignored(tmp_path: P
 def test_cmyk(tmp_path: Path, suffix: str, profile: bytes | None) -> None:
     for ink, wanted in ((0, (255, 255, 255)), (255, (0, 0, 0) if profile else (0, 255, 255))):
         inked = Image.new("CMYK", (16, 16), (ink, 0, 0, 0))
-        photo = image.load(written(tmp_path / f"a{suffix}", inked, icc_profile=profile))
+        photo = files.load(written(tmp_path / f"a{suffix}", inked, icc_profile=profile))
         near(photo, wanted, 2)
         assert photo.notes == () and photo.profile is None
 
@@ -200,14 +201,14 @@ def test_cmyk(tmp_path: Path, suffix: str, profile: bytes | None) -> None:
 def test_animation_gives_its_first_frame_and_a_note(tmp_path: Path, kind: str) -> None:
     frames = [Image.new("RGB", (20, 10), color) for color in ("red", "lime", "blue")]
     written(tmp_path / f"owl.{kind}", frames[0], save_all=True, append_images=frames[1:], lossless=True)
-    photo = image.load(tmp_path / f"owl.{kind}")
+    photo = files.load(tmp_path / f"owl.{kind}")
     near(photo, (255, 0, 0))
     assert photo.notes == (f"owl.{kind} has more than one frame; the first is used.",)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3000, 4000)])
 def test_smallest_longest_and_twelve_megapixels(tmp_path: Path, size: tuple[int, int]) -> None:
-    photo = image.load(written(tmp_path / "a.jpg", np.full((*size, 3), 77, np.uint8)))
+    photo = files.load(written(tmp_path / "a.jpg", np.full((*size, 3), 77, np.uint8)))
     assert photo.pixels.shape == (1, 3, *size) and shown(photo)[-1, -1].tolist() == [77, 77, 77]
 
 
@@ -215,15 +216,15 @@ def test_listing(tmp_path: Path) -> None:
     for name in ("f10.png", "f2.JPG", "F1.webp", ".hidden.png", "notes.txt"):
         (tmp_path / name).touch()
     (tmp_path / "folder.png").mkdir()
-    assert [each.name for each in image.listing(tmp_path)] == ["F1.webp", "f2.JPG", "f10.png"]
+    assert [each.name for each in files.listing(tmp_path)] == ["F1.webp", "f2.JPG", "f10.png"]
     for place in (tmp_path / "folder.png", tmp_path / "none", tmp_path / "f2.JPG"):
         with pytest.raises(InputError, match=place.name):
-            image.listing(place)
+            files.listing(place)
 
 
 def refused(path: Path, word: str = "", **options: int) -> None:
     with pytest.raises(InputError) as caught:
-        image.load(path, **options)
+        files.load(path, **options)
     said = str(caught.value)
     assert said.startswith(str(path)) and said.endswith(".") and "\n" not in said and word in said
 
@@ -261,7 +262,7 @@ def test_refuses_too_many_pixels_and_leaves_no_trace(tmp_path: Path, monkeypatch
     for kind, suffix in KINDS.items():
         path = written(tmp_path / f"a{suffix}", RGB, format=kind)
         refused(path, "more than 53 pixels", max_pixels=53)
-        assert image.load(path, max_pixels=54).pixels.shape == (1, 3, 6, 9)
+        assert files.load(path, max_pixels=54).pixels.shape == (1, 3, 6, 9)
     assert (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES) == (10, True)
     header = chunk(b"IHDR", struct.pack(">2I5B", 40_000, 40_000, 8, 2, 0, 0, 0))
     (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT"))
@@ -284,8 +285,8 @@ def test_mutated_files_are_read_or_refused(tmp_path: Path, kind: str) -> None:
             data[dice.randrange(min(len(data), dice.choice((64, 10**6))))] = dice.randrange(256)
         path.write_bytes(data[: dice.choice((None, dice.randrange(len(data))))])
         with contextlib.suppress(InputError):
-            shown(image.load(path, max_pixels=10**6))
-            image.read_text(path)
+            shown(files.load(path, max_pixels=10**6))
+            files.read_text(path)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -296,10 +297,10 @@ def test_round_trip(tmp_path: Path, size: Any, *, clear: bool, text: str | None,
     whole = torch.from_numpy(values).permute(2, 0, 1)[None] / 255
     alpha = whole[:, 3:] if clear else None
     for suffix in (".PNG", ".tif", ".jpg", ".webp"):
-        path = image.save(tmp_path / f"a{suffix}", whole[:, :3], alpha=alpha, text=text, overwrite=True)
-        assert image.read_text(path) == text
+        path = files.save(tmp_path / f"a{suffix}", whole[:, :3], alpha=alpha, text=text, overwrite=True)
+        assert files.read_text(path) == text
         if suffix in (".PNG", ".tif"):
-            photo = image.load(path)
+            photo = files.load(path)
             assert torch.equal(ops.unit(photo.pixels), whole[:, :3])
             assert photo.alpha is alpha or torch.equal(ops.unit(photo.alpha), alpha)
 
@@ -308,27 +309,27 @@ def test_round_trip(tmp_path: Path, size: Any, *, clear: bool, text: str | None,
 def test_saving_is_deterministic_and_keeps_profile_alpha_and_a_long_text(tmp_path: Path, suffix: str) -> None:
     exif, text = Image.Exif(), 'é{"<&>%]]>": "\\u00e9\n"}\0' * 2300  # 60 kB
     exif[0x010F] = "SecretCamera"
-    pixels = image.load(written(tmp_path / "private.jpg", RGB, exif=exif)).pixels
-    first = image.save(tmp_path / f"a{suffix}", pixels, alpha=pixels[:, :1], text=text, profile=SRGB)
-    two = image.save(tmp_path / f"b{suffix.upper()}", pixels[0], alpha=pixels[0, :1], text=text, profile=SRGB)
+    pixels = files.load(written(tmp_path / "private.jpg", RGB, exif=exif)).pixels
+    first = files.save(tmp_path / f"a{suffix}", pixels, alpha=pixels[:, :1], text=text, profile=SRGB)
+    two = files.save(tmp_path / f"b{suffix.upper()}", pixels[0], alpha=pixels[0, :1], text=text, profile=SRGB)
     assert first.read_bytes() == two.read_bytes() and b"SecretCamera" not in first.read_bytes()
-    assert image.read_text(first) == text and image.load(first).profile == SRGB
-    assert (image.load(first).alpha is None) == suffix.startswith(".j")
+    assert files.read_text(first) == text and files.load(first).profile == SRGB
+    assert (files.load(first).alpha is None) == suffix.startswith(".j")
 
 
 def test_text_that_is_not_ours_or_half_a_surrogate(tmp_path: Path) -> None:
     foreign = {"a.jpg": {"comment": b"holiday"}, "a.tif": {"tiffinfo": {270: "x"}}, "a.gif": {}}
     for name, options in foreign.items():
-        assert image.read_text(written(tmp_path / name, RGB, **options)) is None
-    assert image.read_text(image.save(tmp_path / "b.png", GREY, text="a\udc80")) == "a\\udc80"
+        assert files.read_text(written(tmp_path / name, RGB, **options)) is None
+    assert files.read_text(files.save(tmp_path / "b.png", GREY, text="a\udc80")) == "a\\udc80"
 
 
 def test_to_uint8_rounds_and_clips_and_shapes_are_checked() -> None:
     odd = torch.tensor([-1.0, 0.0, 0.49 / 255, 0.51 / 255, 1.0, 7.0, float("nan"), float("inf")])
-    assert image.to_uint8(odd.expand(1, 3, 1, 8))[0, :, 1].tolist() == [0, 0, 0, 1, 255, 255, 0, 255]
+    assert files.to_uint8(odd.expand(1, 3, 1, 8))[0, :, 1].tolist() == [0, 0, 0, 1, 255, 255, 0, 255]
     for shape, other in (((2, 3, 4, 4), None), ((4, 4), None), ((1, 4, 4), None), ((3, 4, 4), (1, 4, 5))):
         with pytest.raises(UsageError):
-            image.save("a.png", torch.zeros(shape), alpha=other and torch.zeros(other))
+            files.save("a.png", torch.zeros(shape), alpha=other and torch.zeros(other))
 
 
 @pytest.mark.parametrize("name", BAD_NAMES)
@@ -337,7 +338,7 @@ def test_refuses_to_write_early_and_late(tmp_path: Path, name: str) -> None:
     (tmp_path / "old.png").write_bytes(b"old")
     (tmp_path / "full.png").symlink_to("/dev/full")
     before = sorted(tmp_path.rglob("*"))
-    for call in (lambda path, over: image.save(path, GREY, overwrite=over), image.check_writable):
+    for call in (lambda path, over: files.save(path, GREY, overwrite=over), files.check_writable):
         with pytest.raises(OutputError, match=BAD_NAMES[name]) as caught:
             call(tmp_path / name, name == "full.png")
         assert "\n" not in str(caught.value) and str(caught.value).startswith(str(tmp_path / name))
@@ -346,10 +347,10 @@ def test_refuses_to_write_early_and_late(tmp_path: Path, name: str) -> None:
 
 def test_refuses_a_side_or_a_text_that_the_format_cannot_hold(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="16383"):
-        image.check_writable(tmp_path / "a.webp", size=(1, 16_384))
+        files.check_writable(tmp_path / "a.webp", size=(1, 16_384))
     for name, length in (("a.jpg", 70_000), ("a.png", 1_000_001)):
         with pytest.raises(OutputError, match="--no-metadata"):
-            image.save(tmp_path / name, GREY, text="x" * length)
+            files.save(tmp_path / name, GREY, text="x" * length)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -359,7 +360,7 @@ def test_nothing_is_left_after_a_failure(tmp_path: Path, monkeypatch: Patch, err
     monkeypatch.setattr(os, call, lambda *_: raising(error))
     monkeypatch.setattr(os, "link", lambda *_: raising(NO_LINKS))
     with pytest.raises(OutputError if isinstance(error, OSError) else KeyboardInterrupt) as caught:
-        image.save(tmp_path / "a.png", GREY)
+        files.save(tmp_path / "a.png", GREY)
     assert error is not FULL or "the disk is full" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -367,24 +368,24 @@ def test_nothing_is_left_after_a_failure(tmp_path: Path, monkeypatch: Patch, err
 def test_overwriting_follows_a_link_and_checking_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "real.png").write_bytes(b"old")
     (tmp_path / "a.png").symlink_to("real.png")
-    image.check_writable(tmp_path / "a.png", overwrite=True)
-    image.save(tmp_path / "a.png", GREY, overwrite=True)
+    files.check_writable(tmp_path / "a.png", overwrite=True)
+    files.save(tmp_path / "a.png", GREY, overwrite=True)
     assert (tmp_path / "a.png").is_symlink() and len(list(tmp_path.iterdir())) == 2
-    near(image.load(tmp_path / "real.png"), 128)
+    near(files.load(tmp_path / "real.png"), 128)
 
 
 def test_of_two_processes_one_writes(tmp_path: Path) -> None:
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        jobs = [pool.submit(image.save, tmp_path / "a.png", GREY) for _ in range(4)]
+        jobs = [pool.submit(files.save, tmp_path / "a.png", GREY) for _ in range(4)]
     assert sorted(type(job.exception()).__name__ for job in jobs) == ["NoneType", *["OutputError"] * 3]
-    near(image.load(tmp_path / "a.png"), 128)
+    near(files.load(tmp_path / "a.png"), 128)
 
 
 @pytest.mark.parametrize("links", [True, False])
 def test_a_file_that_appears_meanwhile_is_kept(tmp_path: Path, monkeypatch: Patch, links: bool) -> None:
     path = tmp_path / "a.png"
-    monkeypatch.setattr(image.writing, "check_writable", lambda *_: path.write_bytes(b"theirs"))
+    monkeypatch.setattr(files.writing, "check_writable", lambda *_: path.write_bytes(b"theirs"))
     monkeypatch.setattr(os, "link", os.link if links else lambda *_: raising(NO_LINKS))
     with pytest.raises(OutputError, match="exists already"):
-        image.save(path, GREY)
+        files.save(path, GREY)
     assert path.read_bytes() == b"theirs" and list(tmp_path.iterdir()) == [path]

@@ -18,9 +18,11 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
 import reverie
-from reverie import api, image, ops
+from reverie import api, files
 from reverie.errors import InputError, OutputError, UsageError
-from reverie.image import png
+from reverie.files import png
+from reverie.jobs import sources
+from reverie.pixels import ops
 
 cv2 = pytest.importorskip("cv2")  # reads and writes 16 bits by libpng and libtiff, without Pillow
 RNG = np.random.default_rng(3)
@@ -42,7 +44,7 @@ def test_sixteen_bits_of_other_encoders_are_kept(tmp_path, suffix, channels):
     solid = DEEP.copy()
     solid[..., 3] |= 1
     cv2.imwrite(str(tmp_path / f"a{suffix}"), np.ascontiguousarray(solid[..., order]))
-    photo = image.load(tmp_path / f"a{suffix}")
+    photo = files.load(tmp_path / f"a{suffix}")
     assert photo.pixels.dtype == torch.uint16
     assert (photo.pixels[0].permute(1, 2, 0).numpy() == solid[..., :3]).all()
     if channels == 4:
@@ -57,7 +59,7 @@ def test_sixteen_bit_gray_with_alpha_is_kept(tmp_path):
     png._chunk(out, b"IHDR", struct.pack(">2I5B", 23, 37, 16, 4, 0, 0, 0))
     png._chunk(out, b"IDAT", zlib.compress(rows))
     png._chunk(out, b"IEND", b"")
-    photo = image.load(out.getvalue())
+    photo = files.load(out.getvalue())
     assert (photo.alpha[0, 0].numpy() == DEEP[..., 3]).all()
     for plane in photo.pixels[0]:
         shown = DEEP[..., 3] > 0
@@ -69,16 +71,16 @@ def test_sixteen_bit_gray_with_alpha_is_kept(tmp_path):
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_what_is_written_is_what_others_read(tmp_path, suffix, depth, channels):
     alpha = UNIT[:, 3:] if channels == 4 else None
-    path = image.save(tmp_path / f"a{suffix}", UNIT[:, :3], alpha=alpha, text="ä{", profile=SRGB, depth=depth)
+    path = files.save(tmp_path / f"a{suffix}", UNIT[:, :3], alpha=alpha, text="ä{", profile=SRGB, depth=depth)
     wanted = DEEP[..., :channels] if depth == 16 else np.rint(DEEP[..., :channels] / 257)
     # OpenCV multiplies color by alpha where a TIFF has 8 bits; Pillow does not.
     seen = np.asarray(Image.open(path)) if (suffix, depth, channels) == (".tif", 8, 4) else decoded(path)
     assert seen.dtype == (np.uint16 if depth == 16 else np.uint8) and (seen == wanted).all()
-    assert image.read_text(path) == "ä{"
+    assert files.read_text(path) == "ä{"
     with Image.open(path) as picture:
         picture.load()
         assert picture.info["icc_profile"] == SRGB
-    again = image.load(path)
+    again = files.load(path)
     assert again.profile == SRGB and again.pixels.dtype == (torch.uint16 if depth == 16 else torch.uint8)
     if suffix == ".tif":
         assert (tifffile.imread(path) == wanted).all()
@@ -107,39 +109,39 @@ def test_png_is_about_as_small_as_pillows():
 
 
 def test_strips_make_no_seam(tmp_path, monkeypatch):
-    whole = [image.save(tmp_path / f"whole{suffix}", UNIT[:, :3]) for suffix in (".png", ".jpg", ".webp")]
-    monkeypatch.setattr(image.writing, "_STRIP", 70)
-    monkeypatch.setattr(image.decoding, "ROWS", 3)
+    whole = [files.save(tmp_path / f"whole{suffix}", UNIT[:, :3]) for suffix in (".png", ".jpg", ".webp")]
+    monkeypatch.setattr(files.writing, "_STRIP", 70)
+    monkeypatch.setattr(files.decoding, "ROWS", 3)
     for path in whole:
-        again = image.save(path.with_stem("strips"), UNIT[:, :3])
+        again = files.save(path.with_stem("strips"), UNIT[:, :3])
         assert (decoded(again) == decoded(path)).all()
-        assert torch.equal(image.load(again).pixels, image.load(path).pixels)
+        assert torch.equal(files.load(again).pixels, files.load(path).pixels)
 
 
 def test_a_file_of_bytes_is_read_like_a_file(tmp_path):
-    path = image.save(tmp_path / "a.png", UNIT[:, :3], text="told")
-    photo, named = image.load(path.read_bytes()), image.load(path)
+    path = files.save(tmp_path / "a.png", UNIT[:, :3], text="told")
+    photo, named = files.load(path.read_bytes()), files.load(path)
     assert torch.equal(photo.pixels, named.pixels) and photo.sha256 == named.sha256 and photo.name == ""
-    assert image.read_text(path.read_bytes()) == "told"
+    assert files.read_text(path.read_bytes()) == "told"
     with pytest.raises(InputError, match=r"^The picture is no picture"):
-        image.load(b"nonsense")
+        files.load(b"nonsense")
 
 
 def test_sixteen_bits_are_refused_where_they_cannot_be(tmp_path):
     for suffix in (".jpg", ".webp"):
         with pytest.raises(OutputError, match="--depth 16"):
-            image.save(tmp_path / f"a{suffix}", UNIT[:, :3], depth=16)
+            files.save(tmp_path / f"a{suffix}", UNIT[:, :3], depth=16)
         with pytest.raises(OutputError, match="--depth 16"):
-            image.write(io.BytesIO(), UNIT[:, :3], suffix, depth=16)
+            files.write(io.BytesIO(), UNIT[:, :3], suffix, depth=16)
     with pytest.raises(OutputError, match="suffix"):
-        image.write(io.BytesIO(), UNIT[:, :3], ".gif")
+        files.write(io.BytesIO(), UNIT[:, :3], ".gif")
     with pytest.raises(OutputError, match="16383"):
-        image.write(io.BytesIO(), torch.zeros(3, 1, 16_384), ".webp")
+        files.write(io.BytesIO(), torch.zeros(3, 1, 16_384), ".webp")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_dream_in_sixteen_bits_is_replayed_in_sixteen(tmp_path):
-    image.save(tmp_path / "source.png", UNIT[:, :3], alpha=UNIT[:, 3:], depth=16)
+    files.save(tmp_path / "source.png", UNIT[:, :3], alpha=UNIT[:, 3:], depth=16)
     quick = {"steps": 1, "octaves": 1, "precision": "fp32"}
     first = reverie.dream(tmp_path / "source.png", depth=16, **quick).save(tmp_path / "first.tif")
     assert tifffile.imread(first).dtype == np.uint16
@@ -152,7 +154,7 @@ def test_a_dream_in_sixteen_bits_is_replayed_in_sixteen(tmp_path):
 
 
 def test_arrays_of_sixteen_bits_mean_what_their_floats_mean():
-    deep, floats = api.opened(DEEP[..., :3]), api.opened(UNIT[:, :3])
+    deep, floats = sources.opened(DEEP[..., :3]), sources.opened(UNIT[:, :3])
     assert deep.pixels.dtype == torch.uint16 and deep.sha256 == floats.sha256
     assert torch.equal(ops.unit(deep.pixels), floats.pixels)
 
@@ -219,7 +221,7 @@ def test_sixteen_bits_of_which_one_color_is_transparent(channels):
     png._chunk(out, b"tRNS", key.astype(">u2").tobytes())
     png._chunk(out, b"IDAT", zlib.compress(b"".join(b"\0" + row.astype(">u2").tobytes() for row in samples)))
     png._chunk(out, b"IEND", b"")
-    photo = image.load(out.getvalue())
+    photo = files.load(out.getvalue())
     hidden = (samples == key).all(2)
     assert hidden[5, 7] and not hidden[0, 0]
     assert photo.pixels.dtype == photo.alpha.dtype == torch.uint16
@@ -231,9 +233,9 @@ def test_sixteen_bits_of_which_one_color_is_transparent(channels):
 def test_no_other_depths_are_written(tmp_path, depth):
     made = api.Picture(UNIT[:, :3], None)
     with pytest.raises(UsageError, match=f"8 or 16 bits a sample, not {depth}"):
-        image.save(tmp_path / "a.png", UNIT[:, :3], depth=depth)
+        files.save(tmp_path / "a.png", UNIT[:, :3], depth=depth)
     with pytest.raises(UsageError, match="8 or 16 bits"):
-        image.write(io.BytesIO(), UNIT[:, :3], depth=depth)
+        files.write(io.BytesIO(), UNIT[:, :3], depth=depth)
     if depth:
         with pytest.raises(UsageError, match="8 or 16 bits"):
             made.save(tmp_path / "a.png", depth=depth)

@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from reverie import image, zoo
+from reverie import files, zoo
 from training import judge
 from training.motifs import MOTIFS
 
@@ -70,7 +70,7 @@ def test_a_blind_look_hides_its_key_and_is_drawn_by_seed(tmp_path) -> None:
     assert sorted(p.name for p in (tmp_path / "one").iterdir()) == [*(f"0{n}.png" for n in range(1, 6)), "words.json"]
     for number, motif in key.items():
         assert motif in words[number] and len(set(words[number])) == 10 and words[number] == sorted(words[number])
-        shown = image.load(tmp_path / "one" / f"{int(number):02d}.png").pixels
+        shown = files.load(tmp_path / "one" / f"{int(number):02d}.png").pixels
         assert shown.shape == (1, 3, 480, 480)
     judge.blind(found, tmp_path / "two", count=5, seed=3)
     assert json.loads((tmp_path / "blind-key.json").read_text()) == key

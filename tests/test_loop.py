@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from reverie.ascent import image_gradient
+from reverie.ascent.gradient import image_gradient
 from reverie.errors import InputError
-from reverie.loop import Frame, render
+from reverie.loop.plan import Plan, prepare
+from reverie.loop.render import Frame, render
 from reverie.network import Network
-from reverie.ops import resize
-from reverie.plan import Plan, prepare
+from reverie.pixels.ops import resize
 from reverie.recipe import Recipe
 from tests.oracle import twins
 from tests.oracle.networks import (
@@ -121,7 +121,7 @@ def test_terms_are_measured_at_every_fourth_step_alone(
     plan = replace(planned(tiny, objective="relu1 + 0.5*relu2", steps=10, redirect=2), look=look)
     held = dreamt(plan, source)
     assert [at for at, measured in enumerate(back) if measured] == [0, 2, 4, 8]
-    monkeypatch.setattr("reverie.loop.HELD", 1)
+    monkeypatch.setattr("reverie.loop.render.HELD", 1)
     anew = dreamt(plan, source)
     difference = (held - anew).abs().mean() / (anew - source).abs().mean()
     assert 0 < float(difference) < 0.05

@@ -17,11 +17,11 @@ pytest.importorskip("av")
 import reverie
 from reverie.cli import main
 from reverie.errors import InputError, UsageError
+from reverie.files import save
 from reverie.film import shooting
-from reverie.film.clip import Clip
-from reverie.film.moving import Moving, Projector, moving, opened
+from reverie.film.making.moving_guide import Moving, Projector, moving, opened
+from reverie.film.reading.clip import Clip
 from reverie.film.settings import Steps, Video, Zoom
-from reverie.image import save
 from reverie.network import Network
 from tests.oracle import clips
 from tests.oracle.motion import texture

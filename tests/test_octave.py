@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reverie.octave import sizes, start
-from reverie.ops import resize
+from reverie.loop.octave import sizes, start
+from reverie.pixels.ops import resize
 from tests.oracle import twins
 from tests.oracle.networks import noise
 

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from reverie import ops
+from reverie.pixels import ops
 from tests.oracle import twins, twins_shaping
 from tests.oracle.networks import noise
 

@@ -9,15 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from reverie import zoo
-from reverie.ascent import image_gradient
+from reverie.ascent.gradient import image_gradient
 from reverie.errors import UsageError
+from reverie.loop.plan import resolve
 from reverie.network import Network
+from reverie.network.fast import Optimized, optimized
+from reverie.network.fast.convolution import Convolution
+from reverie.network.fast.operations import Averaged, Branches, Gated, symmetric
 from reverie.objective import layer
-from reverie.optimize import Optimized, optimized
-from reverie.optimize.convolution import Convolution
-from reverie.optimize.operations import Averaged, Branches, Gated, symmetric
-from reverie.plan import resolve
-from reverie.tile.head import head
+from reverie.tile.behind_pool import head
 from tests.oracle.networks import noise, tiny_network
 
 CPU = torch.device("cpu")

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from reverie.ascent import Ascent
+from reverie.ascent.optimizer import OPTIMIZERS, Optimizer
+from reverie.ascent.rules import Ascent
+from reverie.ascent.shaping import Shaping
 from reverie.errors import UnknownName, UsageError
-from reverie.optimizer import OPTIMIZERS, Optimizer
-from reverie.param import Fourier, Pixels
-from reverie.shaping import Shaping
+from reverie.pixels.param import Fourier, Pixels
 from tests.oracle.networks import noise
 
 

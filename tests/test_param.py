@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from reverie.param import Fourier, Param, Phase, Pixels
+from reverie.pixels.param import Fourier, Param, Phase, Pixels
 from tests.oracle import spectra
 from tests.oracle.networks import noise
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from reverie.ascent import image_gradient
-from reverie.penalty import PENALTIES, blur, l1, l2, tv
+from reverie.ascent.gradient import image_gradient
+from reverie.objective import PENALTIES, blur, l1, l2, tv
 from tests.oracle.networks import noise, tiny_network
 
 IMAGE = noise(2, 3, 7, 6).double()

@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from reverie import zoo
-from reverie.ascent import Ascent
+from reverie.ascent.rules import Ascent
+from reverie.ascent.shaping import Shaping
 from reverie.errors import UnknownName, UsageError
+from reverie.loop.plan import prepare, resolve_device
 from reverie.network import Network
 from reverie.objective import logit
-from reverie.plan import prepare, resolve_device
-from reverie.preset import preset, presets
+from reverie.objective.resolve import resolve
 from reverie.recipe import Recipe
-from reverie.shaping import Shaping
-from reverie.targets import resolve
+from reverie.recipe.presets import preset, presets
 from tests.oracle.networks import noise, tiny_network
 
 IMAGE = noise(1, 3, 16, 16)

@@ -14,11 +14,11 @@ from PIL import Image
 from reverie import atlas, plot
 from reverie.cli import main
 from reverie.errors import MissingError
-from reverie.loop import Frame, render
-from reverie.plan import prepare
-from reverie.quality import gains, lab, quality
+from reverie.loop.plan import prepare
+from reverie.loop.quality import gains, lab, quality
+from reverie.loop.render import Frame, render
+from reverie.objective.resolve import resolve
 from reverie.recipe import Recipe
-from reverie.targets import resolve
 from tests.oracle.networks import noise
 
 IMAGE = noise(1, 3, 32, 40)

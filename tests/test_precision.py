@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from reverie import zoo
-from reverie.ascent import image_gradient
+from reverie.ascent.gradient import image_gradient
 from reverie.errors import UsageError
-from reverie.loop import render
+from reverie.loop.plan import prepare, resolve
+from reverie.loop.render import render
 from reverie.network import Activations, Network
+from reverie.network.fast import optimized, resolve_precision
 from reverie.objective import Objective, Score, layer
-from reverie.ops import cloud
-from reverie.optimize import optimized, resolve_precision
-from reverie.plan import prepare, resolve
+from reverie.pixels.ops import cloud
 from reverie.recipe import Recipe
 from tests.oracle.networks import noise
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 import reverie
-from reverie.ops import cloud, resize
+from reverie.pixels.ops import cloud, resize
 
 SKY = Path(__file__).parents[1] / "examples" / "sky.jpg"
 

@@ -14,9 +14,9 @@ from pydantic import ValidationError
 
 from reverie import recipe as recipes
 from reverie.errors import InputError, UnknownName, UsageError
-from reverie.preset import preset, presets
 from reverie.recipe import Recipe, Run
-from reverie.written import setting
+from reverie.recipe.presets import preset, presets
+from reverie.recipe.validators import setting
 
 WHOLE = st.integers(1, 100_000)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {

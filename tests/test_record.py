@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from reverie import record
 from reverie.errors import InputError
-from reverie.recipe import Recipe
-from reverie.record import Asset, Record, parse, versions
+from reverie.recipe import Recipe, record
+from reverie.recipe.record import Asset, Record, parse, versions
 
 HERE = Path("dream.png")
 ASSETS = st.lists(

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverie.errors import OutputError
-from reverie.film.reel import Reel, holds, short_of_space
-from reverie.film.take import Take
+from reverie.film.frame import Take
+from reverie.film.writing.reel import Reel, holds, short_of_space
 
 
 def take(index):

@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from reverie.ascent import image_gradient
-from reverie.budget import fitted
-from reverie.loop import render
+from reverie.ascent.gradient import image_gradient
+from reverie.jobs.budget import fitted
+from reverie.loop.plan import prepare
+from reverie.loop.render import render
 from reverie.network import Network
 from reverie.objective import layer
-from reverie.plan import prepare
 from reverie.recipe import Recipe, Run
-from reverie.tile.retreat import Retreat
+from reverie.tile.out_of_memory import Retreat
 from tests.oracle.networks import around, noise, tiny_network
 
 

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reverie.transform import Transform, compose, crop, cut, grain, gray, turn
+from reverie.pixels.transform import Transform, compose, crop, cut, grain, gray, turn
 from tests.oracle import spectra
 from tests.oracle.networks import noise
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from reverie import schedule
+from reverie.recipe import schedule
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from reverie.ascent import Ascent, Taken
-from reverie.blocks import Block, Stretch, blockwise
-from reverie.ops import split
-from reverie.param import Pixels
-from reverie.shaping import Shaping
-from reverie.smoothing import Smoothing, quick
+from reverie.ascent.blockwise import Block, Stretch, blockwise
+from reverie.ascent.rules import Ascent, Taken
+from reverie.ascent.shaping import Shaping
+from reverie.ascent.smoothing import Smoothing, quick
+from reverie.pixels.ops import split
+from reverie.pixels.param import Pixels
 from tests.oracle import twins, twins_shaping
 from tests.oracle.networks import noise
 

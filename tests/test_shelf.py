@@ -12,11 +12,12 @@ import torch
 from PIL import Image
 
 import reverie
-from reverie import api, image, shelf
+from reverie import api, files
 from reverie.cli import main
 from reverie.errors import InputError, UnknownName, UsageError
-from reverie.record import Asset
-from reverie.shelf import brightness, opened
+from reverie.jobs import sources
+from reverie.jobs.sources import brightness, opened
+from reverie.recipe.record import Asset
 
 QUICK = {"steps": 1, "octaves": 1, "threads": 1, "precision": "fp32"}
 
@@ -127,7 +128,7 @@ def test_a_mask_lies_over_the_source_whatever_its_size_and_is_cropped_with_it(ph
     small[:, :6] = 255
     Image.fromarray(small).save(tmp_path / "small.png")
     made = reverie.dream(photo, mask=tmp_path / "small.png", objective="stage2", size="24x40", **QUICK)
-    source = image.load(photo).pixels[..., 12:36]
+    source = files.load(photo).pixels[..., 12:36]
     before, after = (api.Picture(each, None).numpy() for each in (source.float() / 255, made.pixels))
     assert np.array_equal(before[:, 16:], after[:, 16:])
     assert not np.array_equal(before[:, :8], after[:, :8])
@@ -137,7 +138,7 @@ def test_a_mask_is_as_dark_as_it_is_transparent(tmp_path):
     rgba = np.full((2, 2, 4), 255, np.uint8)
     rgba[0, 0, 3], rgba[1, 1, :3] = 0, 51
     Image.fromarray(rgba).save(tmp_path / "clear.png")
-    torch.testing.assert_close(brightness(image.load(tmp_path / "clear.png")), torch.tensor([[[[0.0, 1], [1, 0.2]]]]))
+    torch.testing.assert_close(brightness(files.load(tmp_path / "clear.png")), torch.tensor([[[[0.0, 1], [1, 0.2]]]]))
 
 
 def test_the_command_line_guides_and_masks(photo, flowers, mask, tmp_path, capsys):
@@ -149,7 +150,7 @@ def test_the_command_line_guides_and_masks(photo, flowers, mask, tmp_path, capsy
     assert main([*arguments, *guides]) == 0
     (written,) = out.iterdir()
     assert "wers" in written.name
-    record = json.loads(image.read_text(written))
+    record = json.loads(files.read_text(written))
     assert record["recipe"]["match"] == "cosine"
     assert [each["role"] for each in record["assets"]] == ["source", "weights", "guide", "mask"]
     capsys.readouterr()
@@ -224,7 +225,7 @@ def test_pillow_images_of_deep_modes_are_opened():
 def test_a_path_that_no_file_system_takes_is_not_there():
     for name in ("x" * 300, "x" * 5000, "a\0b"):
         with pytest.raises(InputError, match="is not there; say where it lies with --source"):
-            shelf.located(Asset(role="source", path=name, sha256="0" * 64), Path("p.png"), None, "--source")
+            sources.located(Asset(role="source", path=name, sha256="0" * 64), Path("p.png"), None, "--source")
 
 
 def test_what_is_no_picture_is_an_input_error(tmp_path):

@@ -19,10 +19,11 @@ pytest.importorskip("av")
 pytest.importorskip("cv2")
 
 from reverie.errors import InputError, OutputError, UsageError
-from reverie.film import shooting, stamps
-from reverie.film.clip import Clip
+from reverie.film import shooting
+from reverie.film.frame import Take
+from reverie.film.reading.clip import Clip
 from reverie.film.settings import Video, Zoom
-from reverie.film.take import Take
+from reverie.film.writing import metadata
 from tests.oracle import clips
 
 QUICK = {"steps": 1, "octaves": 1, "objective": "stage1", "precision": "fp32", "threads": 1}
@@ -82,7 +83,7 @@ def test_a_video_goes_through_whole(clip, tmp_path):
     ]  # fmt: skip
     with Image.open(tmp_path / "out-sheet.png") as sheet:
         assert sheet.width > 4 * 300
-    record = json.loads(stamps.read_text(out))
+    record = json.loads(metadata.read_text(out))
     assert record["film"] == "video" and record["assets"][0]["path"] == str(clip)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from reverie import spectrum
+from reverie.pixels import spectrum
 from tests.oracle import spectra
 from tests.oracle.networks import noise
 

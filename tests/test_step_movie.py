@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reverie import api
+from reverie.film.making.steps import count, steps
 from reverie.film.settings import Steps
-from reverie.film.step_movie import count, steps
-from reverie.loop import render
+from reverie.loop.render import render
 from reverie.network import Network
-from reverie.ops import resize
+from reverie.pixels.ops import resize
 from tests.oracle.motion import texture
 from tests.oracle.networks import tiny_network
 

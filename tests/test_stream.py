@@ -17,16 +17,20 @@ import torch
 from torch import Tensor
 
 import reverie
-from reverie import ascent, budget, loop, zoo
-from reverie.ascent import Ascent, combined, scales
-from reverie.loop import render
-from reverie.param import Pixels
-from reverie.plan import Plan, prepare
+from reverie import zoo
+from reverie.ascent import rules
+from reverie.ascent.gradient import combined, scales
+from reverie.ascent.rules import Ascent
+from reverie.ascent.shaping import Shaping
+from reverie.jobs import budget
+from reverie.loop.plan import Plan, prepare
+from reverie.loop.render import render
+from reverie.pixels.ops import resize
+from reverie.pixels.param import Pixels
+from reverie.pixels.transform import Transform, compose, cut, grain, gray, jitter, pad, turn, wander
 from reverie.recipe import Recipe, run
-from reverie.shaping import Shaping
-from reverie.tile import Tiles, moves
-from reverie.tile.stream import combine, through
-from reverie.transform import Transform, compose, cut, grain, gray, jitter, pad, turn, wander
+from reverie.tile import Tiles
+from reverie.tile.huge import combine, moves, through
 from tests.oracle.networks import noise, tiny_network
 
 MOVING = {
@@ -56,7 +60,7 @@ def test_what_changes_pixels_is_known(transform: Transform) -> None:
 
 
 def test_terms_are_combined_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reverie.tile.stream.BAND", 7 * 30)
+    monkeypatch.setattr("reverie.tile.huge.BAND", 7 * 30)
     terms = torch.stack([noise(2, 3, 40, 30, seed=at) - 0.45 for at in range(3)])
     kept = [term.to(torch.bfloat16) for term in terms]
     weights, whole = torch.tensor([[1.0, 1.0], [-0.5, 0.5], [2.0, 1.0]]), torch.stack(kept).float()
@@ -68,7 +72,7 @@ def test_terms_are_combined_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("momentum", [0.0, 0.4])
 def test_a_step_in_blocks_is_the_step(momentum: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ascent, "BLOCK", 64)
+    monkeypatch.setattr(rules, "BLOCK", 64)
     rule = Ascent(0.01, Shaping(bands=2, fine=0.3, spread=0.5, gray=0.2), momentum, 3)
     whole, parts = (Pixels(noise(1, 3, 300, 100), headroom=0.7) for _ in range(2))
     one: Any = None
@@ -94,7 +98,7 @@ def test_nobody_holds_an_octave_while_the_next_is_made(monkeypatch: pytest.Monke
     """A dream of several octaves is made with no more than its last one needs, and what it is handed."""
     made: list[weakref.ref[Tensor]] = []
     alive: list[int] = []
-    before = loop.resize
+    before = resize
 
     def resized(image: Tensor, size: tuple[int, int]) -> Tensor:
         gc.collect()
@@ -102,7 +106,7 @@ def test_nobody_holds_an_octave_while_the_next_is_made(monkeypatch: pytest.Monke
         made.clear()
         return before(image, size)
 
-    monkeypatch.setattr(loop, "resize", resized)
+    monkeypatch.setattr("reverie.loop.render.resize", resized)
     reverie.dream(
         torch.rand(3, 48, 64), objective="stage1", octaves=3, octave_scale=1.2, steps=2,
         on_frame=lambda frame: made.append(weakref.ref(frame.image)),
@@ -111,7 +115,7 @@ def test_nobody_holds_an_octave_while_the_next_is_made(monkeypatch: pytest.Monke
 
 
 def test_a_dream_that_is_never_copied_is_the_same_dream(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ascent, "BLOCK", 64)
+    monkeypatch.setattr(rules, "BLOCK", 64)
     plan, source = planned((200, 150)), noise(1, 3, 50, 40)
     whole, kept = (dreamt(replace(plan, look=look), source) for look in (plan.look, Tiles(64, keeps=True)))
     changed = float((whole - noise(1, 3, 50, 40).mean()).abs().mean())

@@ -10,10 +10,10 @@ import pytest
 
 from reverie import recipe as recipes
 from reverie import zoo
-from reverie.plan import prepare
-from reverie.preset import preset, presets
+from reverie.loop.plan import prepare
+from reverie.objective.resolve import Assets
 from reverie.recipe import Recipe
-from reverie.targets import Assets
+from reverie.recipe.presets import preset, presets
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "systems.md").read_text("utf-8")

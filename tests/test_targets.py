@@ -7,16 +7,15 @@ from dataclasses import replace
 import pytest
 import torch
 
-from reverie import expression
 from reverie.errors import UnknownName, UsageError
-from reverie.expression import guide
-from reverie.guide import match
-from reverie.loop import render
+from reverie.loop.plan import prepare
+from reverie.loop.render import render
 from reverie.network import Network
-from reverie.objective import Objective, Sight, fitted_mask, log_probability, logit
-from reverie.plan import prepare
-from reverie.recipe import Recipe
-from reverie.targets import Assets, features, guidance, guide_layers, guided, resolve
+from reverie.objective import Objective, Sight, log_probability, logit, match
+from reverie.objective.place import fitted_mask
+from reverie.objective.resolve import Assets, features, guidance, guide_layers, guided, resolve
+from reverie.recipe import Recipe, grammar
+from reverie.recipe.grammar import guide
 from tests.oracle.networks import noise, tiny_network
 
 IMAGE = noise(1, 3, 32, 32)
@@ -193,4 +192,4 @@ def test_tokens_stand_in_for_every_file_of_a_recipe(tiny: Network) -> None:
     }
     plan = prepare(tiny, recipe, (64, 64), Assets.token(recipe.files()))
     assert len(plan.octaves[0].objective.terms) == 3
-    assert expression.files((), ()) == ()
+    assert grammar.files((), ()) == ()

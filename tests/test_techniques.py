@@ -11,17 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from reverie.ascent import Ascent
+from reverie.ascent.optimizer import Optimizer
+from reverie.ascent.rules import Ascent
 from reverie.cli import main
 from reverie.errors import UnknownName, UsageError
-from reverie.loop import Frame, render
+from reverie.loop.plan import Plan, prepare
+from reverie.loop.render import Frame, render
 from reverie.network import Network
 from reverie.objective import inside, layer, masked
-from reverie.ops import resize
-from reverie.optimizer import Optimizer
-from reverie.plan import Plan, prepare
+from reverie.objective.resolve import Assets, resolve
+from reverie.pixels.ops import resize
 from reverie.recipe import Recipe
-from reverie.targets import Assets, resolve
 from tests.oracle import twins_shaping
 from tests.oracle.networks import noise, tiny_network
 from tests.test_visualize import SEEN

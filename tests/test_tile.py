@@ -13,16 +13,17 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from reverie import zoo
-from reverie.ascent import image_gradient
+from reverie.ascent.gradient import image_gradient
 from reverie.errors import UsageError
-from reverie.loop import render
+from reverie.loop.plan import prepare, resolve
+from reverie.loop.render import render
 from reverie.network import Network
 from reverie.objective import Objective, Term, channel, layer, log_probability, logit, mean, norm
-from reverie.plan import prepare, resolve
+from reverie.pixels.transform import wander
 from reverie.recipe import Recipe
-from reverie.tile import Tiles, View
-from reverie.tile.cuts import scattered, tiles, units
-from reverie.transform import wander
+from reverie.tile import Tiles
+from reverie.tile.geometry import scattered, tiles, units
+from reverie.tile.index_view import View
 from tests.oracle.networks import LABELS, blind_network, noise, tiny_network
 
 # One objective a network that is cheap to reach; the deep ones are in the slow test below.

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from reverie.transform import compose, jitter, pad, wander
+from reverie.pixels.transform import compose, jitter, pad, wander
 from tests.oracle import twins
 from tests.oracle.networks import noise
 

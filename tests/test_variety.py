@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from reverie.objective import channel, favorites, layer
-from reverie.variety import diversity, interpolation
+from reverie.objective import channel, diversity, favorites, interpolation, layer
 
 G = torch.Generator().manual_seed(0)
 A = {"conv": torch.randn(3, 4, 5, 2, generator=G, dtype=torch.float64)}

@@ -16,14 +16,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import reverie
-from reverie import Recipe, UsageError, api, penalty, zoo
+from reverie import Recipe, UsageError, api, zoo
 from reverie.cli import main
-from reverie.cli.visualizing import _weight
-from reverie.expression import named
-from reverie.loop import render
-from reverie.objective import Sight
-from reverie.plan import prepare
-from reverie.targets import resolve
+from reverie.cli.visualize import _weight
+from reverie.loop import assemble
+from reverie.loop.plan import prepare
+from reverie.loop.render import render
+from reverie.objective import Sight, penalty
+from reverie.objective.resolve import resolve
+from reverie.recipe.grammar import named
 from tests.oracle.networks import around, convolution, noise, tiny_network
 
 QUICK = ["--steps", "3", "--size", "72x64", "--octaves", "1", "--precision", "fp32"]
@@ -94,7 +95,7 @@ def test_from_a_photo_it_starts_at_the_photo(tmp_path: Path, monkeypatch: pytest
 def test_what_answers_to_nothing_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path,
                                          monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("reverie.param.Fourier.moved", lambda param, change: param)
+    monkeypatch.setattr("reverie.pixels.param.Fourier.moved", lambda param, change: param)
     assert main(["visualize", "owl", *QUICK]) == 0
     assert "Nothing changed" in capsys.readouterr().err
 
@@ -273,7 +274,7 @@ def test_every_combination_renders_or_is_refused_with_a_sentence(values: dict[st
     if said:
         return
     source = noise(recipe.count, 3, h, w) if photo else torch.cat(
-        [api.noise(recipe, (h, w), network.mean, torch.Generator().manual_seed(at)) for at in range(recipe.count)])
+        [assemble.noise(recipe, (h, w), network.mean, torch.Generator().manual_seed(at)) for at in range(recipe.count)])
     frames = 0
     for frame in render(plan, source):
         frames += 1

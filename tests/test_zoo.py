@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from reverie import zoo
 from reverie.errors import InputError, MissingError, UnknownName
 from reverie.network import Network
-from reverie.targets import resolve
+from reverie.objective.resolve import resolve
 from reverie.zoo import weights
 from reverie.zoo.squeezenet import imagenet
 from tests.oracle import squeezenet as twin

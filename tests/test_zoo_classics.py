@@ -13,14 +13,14 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from reverie import zoo
-from reverie.ascent import image_gradient
+from reverie.ascent.gradient import image_gradient
 from reverie.errors import InputError, UsageError
 from reverie.network import Network
-from reverie.optimize import optimized
-from reverie.targets import guide_layers, resolve
+from reverie.network.fast import optimized
+from reverie.objective.resolve import guide_layers, resolve
 from reverie.zoo import alexnet, googlenet, inception_v3, resnet, squeezenet, vgg
-from reverie.zoo.blocks import LocalResponseNorm
 from reverie.zoo.labels import imagenet, inception5h
+from reverie.zoo.modules import LocalResponseNorm
 from reverie.zoo.weights import State
 from tests.oracle import googlenets as numpys
 from tests.oracle import torchvisions

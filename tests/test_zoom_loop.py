@@ -9,16 +9,16 @@ import pytest
 import torch
 
 from reverie import api
-from reverie.ascent import Ascent, Within
+from reverie.ascent.optimizer import Optimizer
+from reverie.ascent.rules import Ascent, Within
 from reverie.errors import UnknownName, UsageError
-from reverie.film import camera, guard
-from reverie.film.course import Course
-from reverie.film.dreamt_video import finished
+from reverie.film.frame import Take
+from reverie.film.making import camera, guard
+from reverie.film.making.timeline import Course
+from reverie.film.making.video import finished
+from reverie.film.making.zoom import count, zoom
 from reverie.film.settings import Zoom
-from reverie.film.take import Take
-from reverie.film.zoom_loop import count, zoom
 from reverie.network import Network
-from reverie.optimizer import Optimizer
 from tests.oracle.motion import texture
 
 

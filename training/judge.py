@@ -20,9 +20,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reverie import api, image, zoo
+from reverie import api, files, zoo
 from reverie.network import Network
-from reverie.ops import resize
+from reverie.pixels.ops import resize
 from training.critic import critic
 from training.motifs import MOTIFS
 from training.train import CACHE, normalized
@@ -159,7 +159,7 @@ def blind(found: list[Verdict], folder: Path, count: int = 40, seed: int = 0) ->
     for number, at in enumerate(rng.choice(len(found), count, replace=False), 1):
         motif, whole = found[at].motif, resize(found[at].shown[None], (480, 480)).clamp(0, 1)
         others = rng.choice([name for name in MOTIFS if name != motif], 9, replace=False)
-        image.save(folder / f"{number:02d}.png", whole, overwrite=True)
+        files.save(folder / f"{number:02d}.png", whole, overwrite=True)
         words[number], key[number] = sorted([motif, *map(str, others)]), motif
     (folder / "words.json").write_text(json.dumps(words, indent=1))
     (folder.parent / "blind-key.json").write_text(json.dumps(key, indent=1))

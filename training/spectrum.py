@@ -1,4 +1,4 @@
-"""The spectrum of our renders, as the six numbers of ``reverie.spectrum.NATURAL``: ``python -m training.spectrum``.
+"""The spectrum of our renders, the six numbers of ``pixels.spectrum.NATURAL``: ``python -m training.spectrum``.
 
 Root mean square magnitudes of 128 px renders, one in each scene of every motif, under a Hann window, in decorrelated
 colors. Before the sigmoid black and white lie at infinity, so the pictures are taken times 4, its slope at
@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from reverie.spectrum import decorrelated, frequencies
+from reverie.pixels.spectrum import decorrelated, frequencies
 from training import scene
 from training.motifs import MOTIFS
 

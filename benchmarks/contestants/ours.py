@@ -9,9 +9,9 @@ import torch
 from benchmarks.case import Case
 from reverie import zoo
 from reverie.cli.allocator import keep_freed_memory
-from reverie.loop import render
-from reverie.ops import cloud
-from reverie.plan import prepare
+from reverie.loop.plan import prepare
+from reverie.loop.render import render
+from reverie.pixels.ops import cloud
 from reverie.recipe import Recipe
 
 CLASSIC = {"jitter": 32, "pad": 0, "bands": 0, "spread": 0, "gray": 0, "momentum": 0, "step_decay": 1, "coarse": 1}

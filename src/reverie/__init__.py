@@ -10,17 +10,17 @@ import importlib
 from typing import Any
 
 _WHERE = {
-    "Frame": "loop",
+    "Frame": "loop.render",
     "InputError": "errors",
-    "Job": "api",
+    "Job": "jobs.job",
     "MissingError": "errors",
     "Network": "network",
     "Objective": "objective",
     "OutputError": "errors",
-    "Picture": "api",
-    "Plan": "plan",
+    "Picture": "jobs.job",
+    "Plan": "loop.plan",
     "Recipe": "recipe",
-    "Record": "record",
+    "Record": "recipe.record",
     "ReverieError": "errors",
     "Run": "recipe",
     "UnknownName": "errors",
@@ -28,11 +28,11 @@ _WHERE = {
     "adopt": "zoo.adopt.modules",
     "dream": "api",
     "dream_guided": "api",
-    "job": "api",
+    "job": "jobs.job",
     "load": "zoo",
-    "prepare": "plan",
-    "render": "loop",
-    "replay": "api",
+    "prepare": "loop.plan",
+    "render": "loop.render",
+    "replay": "jobs.replaying",
     "visualize": "api",
 }
 

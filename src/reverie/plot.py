@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from reverie.errors import MissingError
-from reverie.loop import Frame
+from reverie.loop.render import Frame
 
 BINS = 50
 _PAPER, _INK, _LINES = (

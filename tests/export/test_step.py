@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from reverie import zoo
-from reverie.ascent import image_gradient
+from reverie.ascent.gradient import image_gradient
 from reverie.cli import main
 from reverie.errors import UsageError
 from reverie.export import export

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reverie.ascent import slope
+from reverie.ascent.gradient import slope
 from reverie.network import Network
 
 LABELS = ("owl", "rose", "reptile_eye, lizard eye", "crane, machine", "crane, bird")

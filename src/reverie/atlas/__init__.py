@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from reverie.atlas.attribution import (
-    EXAMPLES,
-    Feed,
-    Feeding,
-    direct,
-    examples,
-    feeder,
-    feeding,
-    matching,
-    reach,
-)
-from reverie.atlas.choice import before_relu, called, distinct, worthwhile
-from reverie.atlas.excitement import Excitement, Guess, Inspection, Unit, guessed, inspect
-from reverie.atlas.heat import energy, heated, ramp
-from reverie.atlas.rest import ChannelSurvey, references, survey
+from reverie.atlas.attribution import EXAMPLES, Feed, Feeding, direct, examples, feeder, feeding, matching, reach
+from reverie.atlas.baseline import ChannelSurvey, references, survey
+from reverie.atlas.heatmap import energy, heated, ramp
+from reverie.atlas.inspection import Excitement, Guess, Inspection, Unit, guessed, inspect
+from reverie.atlas.layer_selection import before_relu, called, distinct, worthwhile
 from reverie.atlas.sheets import Dream, dreams, sheet, sheet_size
 
 __all__ = [

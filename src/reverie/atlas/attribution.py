@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_map, tree_unflatten
 
-from reverie.atlas.choice import distinct
-from reverie.atlas.rest import fitting, flat, references
+from reverie.atlas.baseline import fitting, flat, references
+from reverie.atlas.layer_selection import distinct
 from reverie.atlas.sheets import dreams
 from reverie.errors import UnknownName, UsageError
+from reverie.loop.plan import prepare
 from reverie.network import Layer, Network
-from reverie.ops import cloud
-from reverie.plan import prepare
+from reverie.pixels.ops import cloud
 from reverie.recipe import Recipe
 
 EXAMPLES = 3

@@ -10,11 +10,11 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from reverie.image import to_uint8
-from reverie.loop import render
+from reverie.files import to_uint8
+from reverie.loop.plan import Plan
+from reverie.loop.render import render
 from reverie.objective import Objective
-from reverie.ops import Size, resize
-from reverie.plan import Plan
+from reverie.pixels.ops import Size, resize
 
 GAP = 6  # pixels between cells
 CAPTION = 22  # pixels below a cell, for its name

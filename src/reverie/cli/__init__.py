@@ -14,7 +14,21 @@ from cyclopts import App, CycloptsError
 from rich.console import Console
 
 from reverie import __version__
-from reverie.cli import anatomy, dreaming, exporting, film, finding, inspecting, sheets, visualizing
+from reverie.cli import (
+    channels,
+    doctor,
+    dream,
+    export,
+    film,
+    find,
+    inspect,
+    layers,
+    motifs,
+    networks,
+    presets,
+    replay,
+    visualize,
+)
 from reverie.cli.allocator import keep_freed_memory
 from reverie.cli.output import PIPE, say, unwritable
 from reverie.cli.result import TOKEN, piped, unpiped
@@ -51,19 +65,19 @@ def application() -> App:
         result_action="return_value",
         suppress_keyboard_interrupt=False,
     )
-    app.command(dreaming.dream)
-    app.command(dreaming.replay)
-    app.command(visualizing.visualize)
+    app.command(dream.dream)
+    app.command(replay.replay)
+    app.command(visualize.visualize)
     app.command(film.film)
-    app.command(sheets.motifs)
-    app.command(inspecting.networks)
-    app.command(anatomy.layers)
-    app.command(anatomy.channels)
-    app.command(finding.find)
-    app.command(finding.inspect)
-    app.command(inspecting.presets)
-    app.command(exporting.export)
-    app.command(inspecting.doctor)
+    app.command(motifs.motifs)
+    app.command(networks.networks)
+    app.command(layers.layers)
+    app.command(channels.channels)
+    app.command(find.find)
+    app.command(inspect.inspect)
+    app.command(presets.presets)
+    app.command(export.export)
+    app.command(doctor.doctor)
     app.command(weights)
     return app
 

@@ -14,17 +14,19 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from reverie.cli.dreaming import (
-    NOISE,
-    Preset,
-    Preview,
-    RecipeFile,
-    chosen,
-)
 from reverie.cli.options import (
     FILM,
+    NOISE,
     RUN,
     FilmRunOptions,
+    JsonLines,
+    NoMetadata,
+    Overwrite,
+    Preset,
+    Preview,
+    Quiet,
+    RecipeFile,
+    ResultOptions,
     StepsOptions,
     StepsRecipeOptions,
     VideoOptions,
@@ -34,8 +36,9 @@ from reverie.cli.options import (
     given,
 )
 from reverie.cli.output import PIPE, line, say
-from reverie.cli.result import Json, NoMetadata, Overwrite, Quiet, ResultOptions, content, name_of
-from reverie.cli.weights import watching_weights
+from reverie.cli.pictures import chosen
+from reverie.cli.progress import watching_weights
+from reverie.cli.result import content, name_of
 from reverie.errors import OutputError, UsageError
 from reverie.film.settings import Steps, Video, Zoom
 
@@ -119,7 +122,7 @@ class Options:
     ] = False
     overwrite: Overwrite = False
     quiet: Quiet = False
-    json: Json = False
+    json: JsonLines = False
     no_metadata: NoMetadata = False
 
     def ending(self) -> Ending:
@@ -187,7 +190,8 @@ def _make(
 ) -> int:
     values, run = given(recipe_options), given(run_options)
     wanted = chosen(values, run, options.preset, options.recipe)
-    from reverie.film import codec, shooting
+    from reverie.film import shooting
+    from reverie.film.writing import codec
 
     ending = options.ending()
     _files(ending.out, source if kind == "video" else "")
@@ -234,7 +238,7 @@ def _files(out: Path | None, clip: str = "") -> None:
 def _folder(out: Path) -> bool:
     """Whether the film goes into ``out`` under its own name; an empty folder, or one that is itself a film of ours,
     takes the frames."""
-    from reverie.film import codec
+    from reverie.film.writing import codec
 
     return os.path.isdir(out) and any(out.iterdir()) and not codec.ours(out)
 
@@ -278,8 +282,8 @@ def _shoot(made: Film, ending: Ending, name: Path) -> int:
 
 def _free(path: Path, fingerprint: str) -> Path:
     """The name whose film was begun and is this one; else ``path``, or the first of ``path-2``, ... nobody has."""
-    from reverie.film.reel import holds
     from reverie.film.shooting import reel_of
+    from reverie.film.writing.reel import holds
 
     number, candidate = 2, path
     while candidate.exists() or (reel_of(candidate).exists() and not holds(reel_of(candidate), fingerprint)):

@@ -19,9 +19,9 @@ from rich.text import Text
 from reverie.errors import OutputError
 
 if TYPE_CHECKING:
-    from reverie.api import Job
-    from reverie.loop import Frame
-    from reverie.plan import Plan
+    from reverie.jobs.job import Job
+    from reverie.loop.plan import Plan
+    from reverie.loop.render import Frame
 
 Listener = Callable[["Frame"], None]
 T = TypeVar("T")
@@ -155,7 +155,7 @@ def watching(source: str | None, plan: Plan, as_json: bool, quiet: bool) -> Iter
 
 def costs(job: Job, source: str | None, target: Path, as_json: bool) -> None:
     """What a dream will take, for people or for programs, on stdout."""
-    from reverie import budget
+    from reverie.jobs import budget
 
     found = budget.estimate(job.plan, job.source.shape[0])
     (height, width), octaves = job.plan.size, len(job.plan.octaves)

@@ -8,128 +8,26 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Literal, TextIO, cast, overload
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast, overload
 
-from cyclopts import Parameter
-
-from reverie.cli import transparency, views
-from reverie.cli.options import RUN
-from reverie.cli.output import PIPE, beside, free, line, numbered, say, unwritable, watching
-from reverie.cli.views import Plots, PlotsEvery, QualityLine, Viewer
+from reverie.cli import transparency
+from reverie.cli.options import ResultOptions
+from reverie.cli.output import PIPE, beside, free, line, say, unwritable, watching
+from reverie.cli.plots import Viewer
 from reverie.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
-    from reverie.api import Job, Picture
-    from reverie.checkpoint import Checkpoint
+    from reverie.jobs.checkpoint import Checkpoint
+    from reverie.jobs.job import Job, Picture
 
 TOKEN = "\0"  # what a lone - is while cyclopts, which takes that for an option, reads the words; no word has it
 _SAID = {"assets": "--asset", "file": "FILE"}  # where an option is not called as its parameter
 
-Out = Annotated[
-    Path | None,
-    Parameter(
-        group=RUN,
-        name=["--out", "-o"],
-        help="The file to write (.png .jpg .webp .tif), an existing folder, or - for standard output; by default "
-        "beside the source.",
-    ),
-]
-Overwrite = Annotated[
-    bool, Parameter(group=RUN, negative=(), show_default=False, help="Replace an existing result.")
-]
-Quiet = Annotated[
-    bool, Parameter(group=RUN, name=["--quiet", "-q"], negative=(), help="No progress, no notes.")
-]
-Json = Annotated[
-    bool, Parameter(group=RUN, name="--json", negative=(), help="One JSON line per frame on stdout.")
-]
-NoMetadata = Annotated[
-    bool,
-    Parameter(
-        group=RUN, negative=(), help="Leave the Record out of the result; it can then not be replayed."
-    ),
-]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ResultOptions:
-    """Where a dream goes, and what is said and kept on the way."""
-
-    out: Out = None
-    format: Annotated[
-        Literal["png", "jpg", "webp", "tif"] | None,
-        Parameter(group=RUN, help="Format where --out names no file; by default png."),
-    ] = None
-    overwrite: Overwrite = False
-    resume: Annotated[
-        bool,
-        Parameter(
-            group=RUN,
-            negative=(),
-            help="Go on from where the same command was killed: after the last finished octave of a picture, and of "
-            "many pictures those that are not there yet.",
-        ),
-    ] = False
-    show: Annotated[
-        bool, Parameter(group=RUN, negative=(), help="Open the result in the desktop's viewer.")
-    ] = False
-    quiet: Quiet = False
-    json: Json = False
-    no_metadata: NoMetadata = False
-    plots: Plots = None
-    plots_every: PlotsEvery = 10
-    quality: QualityLine = False
-
-    @property
-    def piped(self) -> bool:
-        """Whether the picture goes to standard output."""
-        return str(self.out) == PIPE
-
-    @property
-    def suffix(self) -> str:
-        """That of a file which is not named."""
-        return f".{self.format or 'png'}"
-
-    def check(self, count: int, depth: Literal[8, 16] = 8, batch: int = 1) -> None:
-        """Raise what can be known to be wrong before any work for ``count`` dreams of ``batch`` pictures."""
-        if self.resume and self.no_metadata and count > 1:
-            raise UsageError(
-                "--resume knows finished pictures by the Record that --no-metadata leaves out; of several pictures "
-                "leave one of the two options out."
-            )
-        views.check(self.plots, self.plots_every)
-        if self.piped and (self.json or self.resume or self.show or count * batch > 1):
-            other = "--json" if self.json else "--resume" if self.resume else "--show" if self.show else ""
-            what = f"{other} does not go with it" if other else f"{count * batch} pictures do not go into it"
-            raise UsageError(f"--out - is standard output; {what}.")
-        if self.piped and sys.stdout is None:
-            raise OutputError("--out - is standard output, which is closed here; send it to a file or a command.")
-        if self.piped and sys.stdout.isatty():
-            raise UsageError("--out - is standard output, here a terminal; send it to a file or a command.")
-        whole = self.out is not None and not self.piped and not os.path.isdir(self.out)
-        if self.out is not None and whole and count > 1:
-            raise OutputError(f"{self.out} is no existing folder; {count} pictures need one.")
-        if self.out is not None and whole and self.format is not None and self.out.suffix:
-            raise UsageError(f"--format is for where --out names no file; {self.out} says its format itself.")
-        from reverie import image
-
-        if self.out is not None and whole:
-            for each in numbered(self.out, batch):
-                image.check_writable(each, self.overwrite or self.resume, depth=depth)
-        else:
-            image.check_depth(f"A {self.suffix} file", image.WRITES[self.suffix], depth)
-
-    def target(self, default: Path, written: Collection[Path] = (), count: int = 1) -> Path:
-        """The file to write, where ``default`` is its name if none was given; nothing of ``written`` is meant."""
-        if self.out is not None and not os.path.isdir(self.out):
-            return self.out
-        name = default if self.out is None else self.out / default.name
-        # --overwrite and --resume are about what was there before, not about a namesake in the same run.
-        return name if (self.overwrite or self.resume) and name not in written else free(name, count)
 
 
 def piped(token: str) -> str:
@@ -178,39 +76,39 @@ def name_of(source: str | None, network: str, what: str, suffix: str) -> Path:
     return beside("stdin" if source == PIPE else source, network, what, suffix)
 
 
-def finish(job: Job, source: str | None, files: list[Path], result: ResultOptions) -> list[Path]:
-    """Run ``job``, write its picture, or each of its batch, to ``files``, and say what there is to say.
+def finish(job: Job, source: str | None, targets: list[Path], result: ResultOptions) -> list[Path]:
+    """Run ``job``, write its picture, or each of its batch, to ``targets``, and say what there is to say.
 
-    Gives the files written: others where the names were ours to choose and somebody took them meanwhile.
+    Gives the targets written: others where the names were ours to choose and somebody took them meanwhile.
     """
-    from reverie import image
-    from reverie.checkpoint import PATIENCE, Checkpoint
+    from reverie import files
+    from reverie.jobs.checkpoint import PATIENCE, Checkpoint
 
-    suffix = result.suffix if result.piped else files[0].suffix
+    suffix = result.suffix if result.piped else targets[0].suffix
     for note in (*job.notes, *transparency.lost(job, suffix)):
         say(note, result.quiet)
-    for file in files:
+    for file in targets:
         _check_record(file, job, result)
     checkpoint = None
     if not result.piped:
-        if result.resume and all(_done(file, job) for file in files):
-            say(f"{files[0]} is there already.", result.quiet)
-            return files
-        for file in files:
-            image.check_writable(file, result.overwrite, job.plan.size, job.record.depth)
-        path = files[0].with_name(f"{files[0].name}.checkpoint")
+        if result.resume and all(_done(file, job) for file in targets):
+            say(f"{targets[0]} is there already.", result.quiet)
+            return targets
+        for file in targets:
+            files.check_writable(file, result.overwrite, job.plan.size, job.record.depth)
+        path = targets[0].with_name(f"{targets[0].name}.checkpoint")
         checkpoint = Checkpoint(path, job.record, 0 if result.resume else PATIENCE)
-    viewer = Viewer(job, files[0].stem, result.plots, result.plots_every, result.quality)
+    viewer = Viewer(job, targets[0].stem, result.plots, result.plots_every, result.quality)
     viewer.check(result.overwrite, result.resume)
-    pictures = _watched(job, source, checkpoint, result, len(files), viewer)
+    pictures = _watched(job, source, checkpoint, result, len(targets), viewer)
     numbers = {"quality": viewer.quality()} if result.json else {}
     if result.piped:
         _poured(pictures[0], result)
         say("wrote to standard output", result.quiet)
         viewer.finish(result.quiet or result.json)
-        return files
+        return targets
     made = []
-    for picture, file in zip(pictures, files, strict=True):
+    for picture, file in zip(pictures, targets, strict=True):
         written = _saved(picture, file, result)
         made.append(written)
         if result.json:
@@ -230,14 +128,14 @@ def finish(job: Job, source: str | None, files: list[Path], result: ResultOption
 
 def _check_record(file: Path, job: Job, result: ResultOptions) -> None:
     """Refuse a Record that the file cannot hold; it is known before the dream."""
-    from reverie import image
+    from reverie import files
 
     suffix = result.suffix if result.piped else file.suffix.lower()
-    if result.no_metadata or suffix not in image.WRITES:  # such a name is refused for its suffix
+    if result.no_metadata or suffix not in files.WRITES:  # such a name is refused for its suffix
         return
     last = job.record.model_copy(update={"part": job.record.recipe.count - 1})
     name = f"A {suffix} on standard output" if result.piped else file
-    image.check_text(name, image.WRITES[suffix], last.text())
+    files.check_text(name, files.WRITES[suffix], last.text())
 
 
 def _saved(picture: Picture, file: Path, result: ResultOptions) -> Path:
@@ -255,13 +153,14 @@ def _saved(picture: Picture, file: Path, result: ResultOptions) -> Path:
 
 def _done(target: Path, job: Job) -> bool:
     """Whether the picture lies there already, whole."""
-    from reverie import image, record
-    from reverie.checkpoint import differences
+    from reverie import files
+    from reverie.jobs.checkpoint import differences
+    from reverie.recipe import record
 
     if not os.path.isfile(target):
         return False
     try:
-        found = record.parse(image.read_text(target), target)
+        found = record.parse(files.read_text(target), target)
     except InputError:
         return False
     return not differences(job.record, found) and found.depth == job.record.depth

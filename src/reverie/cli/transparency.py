@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from reverie.errors import OutputError
 
 if TYPE_CHECKING:
-    from reverie.api import Job
-    from reverie.cli.result import ResultOptions
+    from reverie.cli.options import ResultOptions
+    from reverie.jobs.job import Job
 
 KEPT_BY = ".png, .webp or .tif"
 
@@ -40,15 +40,15 @@ def lost(job: Job, suffix: str) -> list[str]:
 
 
 def _opaque(suffix: str) -> bool:
-    from reverie import image
+    from reverie import files
 
-    return image.WRITES.get(suffix.lower()) == "JPEG"
+    return files.WRITES.get(suffix.lower()) == "JPEG"
 
 
 def _transparent(job: Job) -> bool:
     """Whether any of the source shows through."""
     if job.alpha is None:
         return False
-    from reverie.ops import unit
+    from reverie.pixels.ops import unit
 
     return bool((unit(job.alpha) < 1).any())

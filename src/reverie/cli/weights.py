@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import json as jsons
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
-from reverie.cli.inspecting import Json
+from reverie.cli.options import Json
 from reverie.cli.output import line, put, say, table
+from reverie.cli.progress import watching_weights
 from reverie.errors import InputError, MissingError, UsageError
 from reverie.zoo.catalog import Published, entries, published
-from reverie.zoo.fetch import Receipt, cached, folder, intact, listening, receipt, receipts
+from reverie.zoo.fetch import Receipt, cached, folder, intact, receipt, receipts
 from reverie.zoo.packages import installed, located
 
 Quiet = Annotated[bool, Parameter(negative=(), help="No progress, no notes.")]
@@ -35,39 +25,6 @@ weights = App(
 )
 
 
-@contextmanager
-def watching_weights(quiet: bool = False) -> Iterator[None]:
-    """Whatever is fetched inside shows: as a bar on a terminal, as a line elsewhere, not at all when quiet."""
-    console = Console(stderr=True)
-    if quiet:
-        yield
-        return
-    told: set[str] = set()
-
-    def mention(what: str, done: int, total: int) -> None:
-        if what not in told:
-            told.add(what)
-            say(f"{what} ({total / 2**20:.0f} MB)" if total else what)
-
-    if not console.is_terminal:
-        with listening(mention):
-            yield
-        return
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(binary_units=True),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("", visible=False)
-
-        def listen(what: str, done: int, total: int) -> None:
-            progress.update(task, description=what, completed=done, total=total or None, visible=True)
-
-        with listening(listen):
-            yield
 
 
 @weights.command(name="list")

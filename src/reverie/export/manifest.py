@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reverie import expression
-from reverie.ascent import image_gradient
+from reverie.ascent.gradient import image_gradient
 from reverie.errors import OutputError, UsageError
 from reverie.export.operations import follow
 from reverie.export.step import step_graph
 from reverie.network import Network
 from reverie.objective import Objective, layer, log_probability, logit
+from reverie.recipe import grammar
 
 SCHEMA = 1
 CLASSES = "classes"  # the word for the class terms among the layers
@@ -75,7 +75,7 @@ class Manifest:
 
 def default_layers(network: Network) -> tuple[str, ...]:
     """What is exported unasked: the layers that the network dreams by default, those for guides, and the classes."""
-    names = [target.name for target in expression.parse(network.objective)] if network.objective else []
+    names = [target.name for target in grammar.parse(network.objective)] if network.objective else []
     names += network.guide.split("+") if network.guide else []
     found = [each.name for name in names if (each := network.layer(name.strip())) is not None]
     return tuple(dict.fromkeys([*found, *([CLASSES] if network.labels else [])]))
@@ -99,7 +99,7 @@ def export(
     wanted = [*(each.name for each in parts), *([network.logits] if classes else [])]
     model, rounded = step_graph(network, follow(network, wanted), network.logits if classes else "", half)
     data = model.SerializeToString()
-    known = network.layer(expression.DEFAULT)
+    known = network.layer(grammar.DEFAULT)
     manifest = Manifest(
         network=network.name,
         file=targets[0].name,

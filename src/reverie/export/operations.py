@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 
 from reverie.errors import UsageError
 from reverie.network import Network
-from reverie.padding import SameConv2d
+from reverie.network.padding import SameConv2d
 
 Kind = Literal["conv", "scale", "relu", "relu6", "add", "pool", "flatten", "linear"]
 PLAIN = "convolutions, batch norms, ReLUs, sums, global average pools and linear layers"

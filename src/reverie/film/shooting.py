@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from reverie import api, record, zoo
+from reverie import api, zoo
 from reverie.errors import InputError, UsageError
-from reverie.film import codec, dreamt_video, moving, stamps, step_movie, stills, zoom_loop
-from reverie.film.clip import Clip
-from reverie.film.course import Course
-from reverie.film.reel import Reel, holds, short_of_space
+from reverie.film.frame import Take
+from reverie.film.making import moving_guide, steps, video, zoom
+from reverie.film.making.timeline import Course
+from reverie.film.reading.clip import Clip
+from reverie.film.reading.sound import Span
 from reverie.film.settings import Steps, Video, Zoom
-from reverie.film.sound import Span
-from reverie.film.take import Take
-from reverie.recipe import Recipe, Run
-from reverie.record import Asset, Record
-from reverie.shelf import Photos, finder, located, recorded
+from reverie.film.writing import codec, metadata, stills
+from reverie.film.writing.reel import Reel, holds, short_of_space
+from reverie.jobs.sources import Photos, finder, located, recorded
+from reverie.recipe import Recipe, Run, record
+from reverie.recipe.record import Asset, Record
 
 if TYPE_CHECKING:
-    from reverie.api import Job
+    from reverie.jobs.job import Job
 
 Kind = Literal["steps", "zoom", "video"]
 SETTINGS: dict[str, type[Steps | Zoom | Video]] = {"steps": Steps, "zoom": Zoom, "video": Video}
@@ -82,19 +83,19 @@ class Film:
         if self.clip is not None:
             return -(-self.clip.expected(*self.settings.span()) // int(self.settings.every))
         return (
-            zoom_loop.count(self.settings)
+            zoom.count(self.settings)
             if self.kind == "zoom"
-            else step_movie.count(self.job, self.settings)
+            else steps.count(self.job, self.settings)
         )
 
     def takes(self, done: Take | None = None, index: int = 0) -> Iterator[Take]:
         """The takes behind the first ``index``, of which ``done`` is the last."""
         if self.clip is not None:
-            return dreamt_video.video(self.job, self.clip, self.settings, done, index, self.guides)
+            return video.video(self.job, self.clip, self.settings, done, index, self.guides)
         if self.kind == "zoom":
-            return zoom_loop.zoom(self.job, self.settings, done, index, self.guides)
+            return zoom.zoom(self.job, self.settings, done, index, self.guides)
         # An ascent is one piece of work; what is kept of it is gone through again, to the same bytes.
-        return islice(step_movie.steps(self.job, self.settings), index, None)
+        return islice(steps.steps(self.job, self.settings), index, None)
 
     def span(self) -> Span | None:
         """The sound that belongs to the film."""
@@ -126,8 +127,8 @@ def film(
     """
     if options.get("depth") not in (None, 8):
         raise UsageError(f"A film has 8 bits a sample; leave --depth {options['depth']} out.")
-    known = pictures or {} if kind == "steps" else moving.guides(options, pictures or {})
-    guides = {file: each.clip for file, (each, *_) in known.items() if isinstance(each, moving.Moving)}
+    known = pictures or {} if kind == "steps" else moving_guide.guides(options, pictures or {})
+    guides = {file: each.clip for file, (each, *_) in known.items() if isinstance(each, moving_guide.Moving)}
     options = {**options, "preview": preview, "pictures": known}
     if kind != "video":
         job = api.job(source, **options)
@@ -165,7 +166,7 @@ def replay(
     record, or its source is not there or not the same any more.
     """
     path, changes = Path(path), dict(changes or {})
-    found = record.parsed(stamps.read_text(path), path, FilmRecord)
+    found = record.parsed(metadata.read_text(path), path, FilmRecord)
     model = SETTINGS[found.film]
     fields = {name: changes.pop(name) for name in [*changes] if name in model.model_fields}
     settings, recipe = model.of(**(found.settings | fields)), Recipe.of(found.recipe.model_dump(), changes)
@@ -182,7 +183,7 @@ def replay(
             raise InputError(f"The source of {path} was no file of its own; give it with --source.")
         source = located(asset, path, source, "--source")
     values |= {name: value for name, value in options.items() if value is not None}
-    find = finder(path, [moving.opened(each) for each in assets], moving.opened)
+    find = finder(path, [moving_guide.opened(each) for each in assets], moving_guide.opened)
     pictures = recorded(recipe.files(), found.assets, find)
     made = film(found.film, source, settings, recipe=recipe, pictures=pictures, **values)
     now = made.record.asset("weights")
@@ -206,7 +207,7 @@ def is_film(path: str | Path) -> bool:
     if not place.is_dir() and place.suffix.lower() not in (*codec.FORMATS, ".png"):
         return False
     try:
-        return "film" in json.loads(stamps.read_text(place) or "{}")
+        return "film" in json.loads(metadata.read_text(place) or "{}")
     except (InputError, ValueError, TypeError):
         return False
 

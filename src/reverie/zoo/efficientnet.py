@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 from reverie.network import Network
-from reverie.padding import SameConv2d
+from reverie.network.padding import SameConv2d
 from reverie.zoo.labels import imagenet
 from reverie.zoo.weights import State, classes
 

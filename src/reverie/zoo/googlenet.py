@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from reverie.network import Network
-from reverie.zoo.blocks import ConvNormReLU, LocalResponseNorm
 from reverie.zoo.labels import imagenet
+from reverie.zoo.modules import ConvNormReLU, LocalResponseNorm
 from reverie.zoo.weights import State, classes
 
 PLAN = {

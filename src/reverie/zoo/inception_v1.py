@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
 from reverie.network import Network
-from reverie.zoo.blocks import Concat, LocalResponseNorm
 from reverie.zoo.labels import inception5h
+from reverie.zoo.modules import Concat, LocalResponseNorm
 from reverie.zoo.weights import State, classes
 
 PLAN = {

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from reverie.network import Network
-from reverie.zoo.blocks import ConvNormReLU, Side
 from reverie.zoo.labels import imagenet
+from reverie.zoo.modules import ConvNormReLU, Side
 from reverie.zoo.weights import State, classes
 
 Step = tuple[str, int, Side]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from reverie.errors import UsageError
-from reverie.zoo.adopt.sight import Sight, as_tensor
+from reverie.zoo.adopt.adapter import Sight, as_tensor
 
 LUMA = (0.299, 0.587, 0.114)
 """Rec. 601: how gray a color is."""

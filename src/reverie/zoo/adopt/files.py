@@ -22,7 +22,7 @@ from reverie.zoo.adopt import colors
 from reverie.zoo.adopt.keras import is_model
 from reverie.zoo.adopt.modules import around, digest, finished, imagenet_names, prepared, weighted
 from reverie.zoo.adopt.names import Foreign
-from reverie.zoo.adopt.survey import sentence
+from reverie.zoo.adopt.probe import sentence
 from reverie.zoo.weights import read
 
 

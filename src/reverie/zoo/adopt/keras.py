@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from reverie.errors import MissingError, UsageError
-from reverie.zoo.adopt.survey import Body
+from reverie.zoo.adopt.probe import Body
 
 FLAT = ("softmax", "sigmoid")
 """Activations that flatten class scores: dreaming wants what stands before them."""

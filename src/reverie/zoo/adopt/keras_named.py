@@ -19,11 +19,11 @@ from urllib.error import URLError
 from reverie.errors import InputError, MissingError, UnknownName
 from reverie.network import Network
 from reverie.zoo.adopt import colors
+from reverie.zoo.adopt.adapter import Sight
 from reverie.zoo.adopt.keras import body, imported
 from reverie.zoo.adopt.modules import around, digest, finished, imagenet_names
 from reverie.zoo.adopt.names import Foreign
-from reverie.zoo.adopt.sight import Sight
-from reverie.zoo.adopt.survey import sentence
+from reverie.zoo.adopt.probe import sentence
 from reverie.zoo.fetch import offline as forbidden
 
 UNSAFE = ("Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper")

@@ -16,10 +16,10 @@ import torch
 from reverie.errors import MissingError, UnknownName
 from reverie.network import Network
 from reverie.zoo.adopt import colors
+from reverie.zoo.adopt.adapter import Sight
 from reverie.zoo.adopt.modules import around, digest, finished, imagenet_names, prepared, weighted
 from reverie.zoo.adopt.names import Foreign
-from reverie.zoo.adopt.sight import Sight
-from reverie.zoo.adopt.survey import sentence
+from reverie.zoo.adopt.probe import sentence
 from reverie.zoo.fetch import offline as forbidden
 from reverie.zoo.weights import read
 

@@ -14,11 +14,11 @@ from torch import nn
 
 from reverie.errors import InputError, UnknownName, UsageError
 from reverie.network import Layer, Network
-from reverie.ops import Size
+from reverie.pixels.ops import Size
 from reverie.zoo.adopt import colors
+from reverie.zoo.adopt.adapter import Sight
 from reverie.zoo.adopt.colors import Function, Range
-from reverie.zoo.adopt.sight import Sight
-from reverie.zoo.adopt.survey import Body, survey
+from reverie.zoo.adopt.probe import Body, survey
 from reverie.zoo.labels import imagenet
 from reverie.zoo.weights import State, filled
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from reverie.ops import Size
+from reverie.pixels.ops import Size
 
 MOST = 16  # class, distillation and register tokens together
 

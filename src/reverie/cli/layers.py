@@ -1,0 +1,130 @@
+"""``reverie layers``: what a network is made of, as a table, a diagram or a contact sheet."""
+
+from __future__ import annotations
+
+import json as jsons
+import sys
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from reverie import recipe as recipes
+from reverie.cli.options import (
+    NOISE,
+    NOTHING_CELLED,
+    NOTHING_SET,
+    CellOptions,
+    Json,
+    NetworkName,
+    Overwrite,
+    Quiet,
+    RunOptions,
+    given,
+)
+from reverie.cli.output import put, table
+from reverie.cli.sheet import CELL, PLAIN, Cells, Drawing, Into, SheetFile, SheetOptions, loaded, named
+from reverie.cli.sheet_only import only_with_sheet
+from reverie.errors import OutputError, UnknownName, UsageError
+
+if TYPE_CHECKING:
+
+    from reverie.network import Network
+
+
+def layers(
+    network: NetworkName,
+    source: Into = NOISE,
+    /,
+    *,
+    kind: Annotated[
+        str | None,
+        Parameter(
+            help="Only layers whose kind has this in its name: conv, relu, pool, block ...; 'all' for all."
+        ),
+    ] = None,
+    diagram: Annotated[
+        Path | None, Parameter(help="Draw the whole network into this file, as SVG; it must not exist.")
+    ] = None,
+    json: Json = False,
+    sheet: SheetFile = None,
+    layout: Annotated[SheetOptions, Parameter(name="*")] = PLAIN,
+    cell_options: Annotated[CellOptions, Parameter(name="*")] = NOTHING_CELLED,
+    run_options: Annotated[RunOptions, Parameter(name="*")] = NOTHING_SET,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> int:
+    """List a network's layers: names, aliases, kinds, channels, stride, receptive field; and its classes.
+
+    Stride and receptive field are in pixels of the picture, 0 where a layer sees all of it.
+
+    With --sheet, see what each layer dreams instead: those worth a look (blocks,
+    and activations that belong to none; at most 24), or those of --kind. Cells are
+    320x200 unless --size says otherwise; 'silent' are those that found nothing to
+    dream in what they started from.
+    """
+    if sheet is not None:
+        if diagram is not None or json:
+            raise UsageError("--sheet draws; leave out --diagram and --json.")
+        values = {"size": CELL, **given(cell_options), "network": network}
+        wanted, target = recipes.merged(None, None, values), named(sheet, network, "layers", overwrite)
+        drawing = Drawing(target, layout, wanted, given(run_options), source, overwrite, quiet)
+        _layer_sheet(drawing, kind)
+        return 0
+    only_with_sheet(source, layout, cell_options, run_options)
+    from reverie import zoo
+
+    found = zoo.load(network) if zoo.entry(network).bundled else zoo.architecture(network)
+    part = "" if kind in (None, "all") else str(kind).lower()
+    listed = [each for each in found.layers if part in each.kind]
+    if not listed:
+        kinds = sorted({each.kind for each in found.layers})
+        raise UnknownName("kind of layer", str(kind), kinds, f"'reverie layers {network}'")
+    if diagram is not None:
+        _draw(found, diagram)
+    if json:
+        fields = ("name", "aliases", "kind", "channels", "stride", "receptive", "inputs")
+        put(jsons.dumps([{field: getattr(each, field) for field in fields} for each in listed]))
+        return 0
+    table(
+        ["layer", "aliases", "kind", "channels", "stride", "receptive"],
+        [
+            [
+                each.name,
+                " ".join(each.aliases),
+                each.kind,
+                *(str(number) for number in (each.channels, each.stride, each.receptive)),
+            ]
+            for each in listed
+        ],
+    )
+    if found.labels and kind is None:
+        names = [label.split(",")[0] for label in found.labels]
+        shown = ", ".join(names[:60]) + (f", ... ({len(names)} in all)" if len(names) > 60 else "")
+        put("\n" + textwrap.fill(f"classes: {shown}", 100, break_on_hyphens=False))
+    return 0
+
+
+def _layer_sheet(drawing: Drawing, kind: str | None) -> None:
+    network = loaded(drawing.recipe.network, drawing.run, drawing.quiet)
+    from reverie import atlas, objective
+
+    chosen = atlas.worthwhile(network, kind)
+    focus = drawing.recipe.focus
+    cells = [(atlas.called(each), objective.layer(each.name, focus)) for each in chosen]
+    drawing.write(network, Cells(f"{network.name} · {len(cells)} layers", cells, "layers"))
+
+
+def _draw(network: Network, path: Path) -> None:
+    """Write the diagram; :class:`OutputError` where something is there already or nothing can be."""
+    from reverie.cli.diagram import diagram
+
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(diagram(network))
+    except FileExistsError:
+        raise OutputError(f"{path} exists already; choose another name.") from None
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror}.") from None
+    print(f"drawn: {path}", file=sys.stderr)

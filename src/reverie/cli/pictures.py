@@ -1,0 +1,95 @@
+"""What the commands that dream pictures share: from what was typed to a Recipe, and from that to files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reverie import recipe as recipes
+from reverie.cli.options import (
+    ResultOptions,
+)
+from reverie.cli.output import costs, numbered
+from reverie.cli.progress import watching_weights
+from reverie.cli.result import content, finish, name_of
+from reverie.recipe.grammar import Guide
+from reverie.recipe.grammar import guide as read_guide
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from reverie.network import Layer
+
+
+def chosen(
+    values: dict[str, Any], run: dict[str, Any], preset: str | None, recipe: Path | None
+) -> recipes.Recipe:
+    """The recipe of what was typed, checked before torch is imported and before the first picture is read."""
+    if "guide" in values:
+        values["guide"] = [_whole(each) for each in values["guide"]]
+    recipes.run(run)
+    wanted = recipes.merged(preset, recipe, values)
+    from reverie.zoo import consent, entry
+
+    entry(wanted.network)
+    if recipe is not None and "network" not in values:
+        consent(wanted.network, bool(run.get("trust")), f"The recipe {recipe}")
+    wanted.files()
+    return wanted
+
+
+def _whole(guide: str) -> str:
+    """A guide that is itself the name of a file, marks and all, as one that can be read as text."""
+    return Guide(guide).text() if os.path.exists(guide) else guide
+
+
+def dreamt(
+    source: str | None,
+    recipe: recipes.Recipe,
+    what: str,
+    run: dict[str, Any],
+    result: ResultOptions,
+    preview: bool,
+    written: set[Path],
+    dry_run: bool = False,
+) -> list[Path]:
+    """One dream, or batch of dreams, into the files that ``result`` means, called after ``what`` by default."""
+    from reverie import api
+
+    with watching_weights(result.quiet or result.json):
+        job = api.job(content(source), recipe=recipe, preview=preview, **run)
+    default = name_of(source, recipe.network, what or job.plan.network.objective, result.suffix)
+    target = result.target(default, written, recipe.count)
+    if dry_run:
+        costs(job, source, target, result.json)
+        return [target]
+    written.add(target)
+    made = finish(job, source, numbered(target, recipe.count), result)
+    written.update(made)
+    return made
+
+
+def called(recipe: recipes.Recipe) -> str:
+    """What a file is named after: the objective and the names of the guides."""
+    guides = [Path(read_guide(each).file).stem for each in recipe.guide]
+    return "-".join([*([recipe.objective] if recipe.objective else []), *guides])
+
+
+LONG_SIDE = 480  # pixels that a picture is looked at with unless more are asked for
+
+
+def layer_name(layer: Layer) -> str:
+    from reverie import atlas
+
+    return atlas.called(layer)
+
+
+def opened(path: str, run: dict[str, Any], long_side: int) -> Tensor:
+    """The picture, no larger than ``long_side``."""
+    from reverie.files import load
+    from reverie.pixels.ops import fitted, resize
+
+    photo = load(content(path), recipes.run(run).max_pixels)
+    size = (photo.pixels.shape[-2], photo.pixels.shape[-1])
+    return resize(photo.pixels, fitted(size, long_side) if max(size) > long_side else size).clamp(0, 1)

@@ -1,0 +1,1 @@
+"""Video files to frames: decoding, color, tone mapping, sound."""

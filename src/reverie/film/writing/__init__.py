@@ -1,0 +1,1 @@
+"""Frames to video files: codecs, the frames kept on disk, metadata, posters."""

@@ -1,0 +1,1 @@
+"""A dream from its source to its finished picture: sources, memory, checkpoints, replay."""

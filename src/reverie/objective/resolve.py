@@ -1,0 +1,261 @@
+"""Targets to objectives: every term and guide as written becomes a value, its names and pictures found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from reverie import objective as objectives
+from reverie.errors import UnknownName, UsageError
+from reverie.network import Layer, Network
+from reverie.objective import guide as guides
+from reverie.objective.batch import diversity
+from reverie.objective.penalty import PENALTIES
+from reverie.objective.place import inside, masked
+from reverie.objective.value import Objective, Term, whole
+from reverie.pixels.ops import fitted, resize, unit
+from reverie.pixels.transform import pad
+from reverie.recipe import Recipe
+from reverie.recipe.grammar import DEFAULT, FUNCTIONS, Guide, Role, Target, parse
+from reverie.recipe.grammar import guide as read_guide
+
+GUIDE_SIDE = 448  # pixels of the long side that a guide is looked at with; a smaller one stays as it is
+_MARGIN = 32  # mirrored pixels around a guide, so that a network's zero padding is no part of it
+
+
+@dataclass(frozen=True, eq=False)
+class Assets:
+    """The pictures that a recipe names, by path as written.
+
+    ``guides`` are [1, 3, H, W] in 0..1 (or integers as a file has them) of any size, several where a folder was
+    named; ``masks`` [1, 1, h, w] in 0..1,
+    each lying over the whole picture.
+    """
+
+    guides: Mapping[str, Sequence[Tensor]] = field(default_factory=dict)
+    masks: Mapping[str, Tensor] = field(default_factory=dict)
+    _seen: dict[tuple[Network, str, str], Tensor] = field(default_factory=dict, init=False, repr=False)
+
+    @classmethod
+    def token(cls, files: Iterable[tuple[Role, str]]) -> Assets:
+        """Small gray stand-ins for ``files``, to check names before any picture is read."""
+        named = list(files)
+        gray, full = torch.full((1, 3, 32, 32), 0.5), torch.ones(1, 1, 32, 32)
+        return cls(
+            {file: (gray,) for role, file in named if role == "guide"},
+            {file: full for role, file in named if role == "mask"},
+        )
+
+    def guide(self, file: str) -> Sequence[Tensor]:
+        """The pictures of a guide; :class:`UsageError` where it was not handed in."""
+        if file not in self.guides:
+            raise UsageError(f"The guide {file!r} was not handed in as an asset.")
+        return self.guides[file]
+
+    def showing(self, guides: Mapping[str, Sequence[Tensor]]) -> Assets:
+        """The same with other pictures for some ``guides``; what was seen in the rest is not looked at again."""
+        made = Assets({**self.guides, **guides}, self.masks)
+        made._seen.update({key: seen for key, seen in self._seen.items() if key[2] not in guides})
+        return made
+
+    def features(self, network: Network, layer: Layer, file: str) -> Tensor:
+        """What a network sees in a guide at a layer, [M, C]: looked at once, however often a plan is revised."""
+        key = (network, layer.name, file)
+        if key not in self._seen:
+            self._seen[key] = features(network, layer, self.guide(file))
+        return self._seen[key]
+
+    def mask(self, file: str) -> Tensor:
+        """A mask; :class:`UsageError` where it was not handed in."""
+        if file not in self.masks:
+            raise UsageError(f"The mask {file!r} was not handed in as an asset.")
+        return self.masks[file]
+
+
+NOTHING = Assets()
+
+
+def resolve(
+    network: Network,
+    text: str,
+    focus: float = 0.0,
+    assets: Assets = NOTHING,
+    inset: int = 0,
+    certainty: float = 0.0,
+) -> Objective:
+    """The objective that ``text`` means for ``network``; :class:`UnknownName` for what it lacks.
+
+    Without the outer ``inset`` cells of the maps it looks at. Each class is its logit and ``certainty`` times its
+    log-probability.
+    With ``assets`` that have guides, ``network`` is the one that will dream: it looks at them here.
+
+    >>> resolve(load("motif"), "0.7*owl + 0.3*stage3")       # doctest: +SKIP
+    """
+    terms: list[Term] = []
+    for target in parse(text):
+        names = target.names()
+        for name in names:
+            found = inside(_Resolver(network, target, name, focus, assets, certainty).objective(), inset)
+            if target.mask:
+                found = masked(found, assets.mask(target.mask), target.mask)
+            terms.extend((found * (target.weight / len(names))).terms)
+    return Objective(tuple(terms))
+
+
+def guidance(network: Network, recipe: Recipe, assets: Assets = NOTHING) -> tuple[Term, ...]:
+    """The terms of all guides of a recipe; none where it has none."""
+    found = (
+        guided(network, read_guide(each), recipe.match, assets, recipe.inset) for each in recipe.guide
+    )
+    return tuple(term for each in found for term in each.terms)
+
+
+def guided(
+    network: Network,
+    guide: Guide,
+    match: guides.Match = "dot",
+    assets: Assets = NOTHING,
+    inset: int = 0,
+) -> Objective:
+    """The objective of one guide: its pictures are looked at once, here, at a size of their own."""
+    layers = guide_layers(network, guide.layer)
+    found = []
+    for layer in layers:
+        vectors = assets.features(network, layer, guide.file)
+        one = _honest(layer, guides.match(layer.name, vectors, match, f"{guide.file}@{layer.name}"))
+        one = inside(one, inset)
+        found.append(masked(one, assets.mask(guide.mask), guide.mask) if guide.mask else one)
+    return guide.weight / len(found) * sum(found[1:], found[0])
+
+
+def features(network: Network, layer: Layer, pictures: Iterable[Tensor]) -> Tensor:
+    """The activations [M, C] of all places of ``pictures`` [1, 3, H, W] at a layer, on the network's device."""
+    device = next((each.device for each in network.module.parameters()), torch.device("cpu"))
+    found = []
+    for picture in map(unit, pictures):
+        size = (picture.shape[-2], picture.shape[-1])
+        small = resize(picture, fitted(size, GUIDE_SIDE)) if max(size) > GUIDE_SIDE else picture
+        with torch.no_grad():
+            shown = pad(_MARGIN, network.smallest)(small.clamp(0, 1).to(device), torch.Generator())
+            a = network.capture(shown, [layer.name])[layer.name]
+        if a.ndim == 4:
+            a = a[..., _inside(shown, small, a, -2), :][..., _inside(shown, small, a, -1)]
+        found.append(a.flatten(2)[0].T if a.ndim == 4 else a)
+    return torch.cat(found)
+
+
+def _inside(shown: Tensor, picture: Tensor, a: Tensor, axis: int) -> slice:
+    """The places along an axis of ``a`` whose middle lies in ``picture``, which is in the middle of ``shown``."""
+    whole, side, places = shown.shape[axis], picture.shape[axis], a.shape[axis]
+    before = (whole - side) // 2
+    middles = [(at + 0.5) * whole / places for at in range(places)]
+    inside = [at for at, middle in enumerate(middles) if before <= middle <= before + side]
+    return slice(inside[0], inside[-1] + 1) if inside else slice(None)
+
+
+def guide_layers(network: Network, text: str = "") -> tuple[Layer, ...]:
+    """The layers that a guide works on: those named, joined by +; else the network's own for guides, else the first
+    layer of what the network dreams by default."""
+    if text or network.guide:
+        return tuple(network.require_layer(each.strip()) for each in (text or network.guide).split("+"))
+    if (found := network.layer(DEFAULT)) is not None:
+        return (found,)
+    raise UsageError(f"Say which layer of {network.name} a guide is for, as in --guide flowers.jpg@LAYER.")
+
+
+def _honest(layer: Layer, objective: Objective) -> Objective:
+    """Only what sees a known part of the picture, place by place, adds over tiles."""
+    return objective if layer.stride and layer.receptive else whole(objective)
+
+
+@dataclass(frozen=True)
+class _Resolver:
+    """One name of one target on its way to an objective."""
+
+    network: Network
+    target: Target
+    name: str
+    focus: float
+    assets: Assets
+    certainty: float = 0.0
+
+    def objective(self) -> Objective:
+        if self.target.function:
+            return self.call()
+        if self.target.kind == "class":
+            return self.classes((self.name, *self.target.others))
+        if self.target.channel is not None:
+            return self.channel()
+        found = self.network.layer(self.name)
+        if found is not None:
+            return _honest(found, objectives.layer(found.name, self.focus))
+        if self.target.kind == "layer" or self.network.idle(self.name):
+            self.network.require_layer(self.name)
+        if self.name in PENALTIES:
+            return PENALTIES[self.name]()
+        index = self.network.class_index(self.name)
+        if index is None:
+            known = (*self.network.class_names(), *self.network.layer_names())
+            raise UnknownName("layer or class", self.name, known, f"'reverie layers {self.network.name}'")
+        return self.of_class(index)
+
+    def channel(self) -> Objective:
+        layer, index = self.network.require_layer(self.name), self.target.channel
+        assert index is not None
+        if index >= layer.channels:
+            raise UsageError(
+                f"The layer {self.name!r} of {self.network.name} has the channels 0 to {layer.channels - 1}, "
+                f"no {index}."
+            )
+        if self.target.function == "neuron" or self.target.place is not None:
+            if not layer.stride:
+                raise UsageError(
+                    f"The layer {self.name!r} of {self.network.name} has no places, so no neurons."
+                )
+            return objectives.neuron(layer.name, index, self.target.place or (0.5, 0.5))
+        return _honest(layer, objectives.channel(layer.name, index))
+
+    def classes(self, names: Sequence[str]) -> Objective:
+        return self.of_class(*(self.network.require_class(each) for each in names))
+
+    def of_class(self, *indices: int) -> Objective:
+        network = self.network
+        label = "|".join(network.labels[index] for index in indices)
+        forms = {objectives.log_probability: 1.0} if self.target.function == "logprob" else {objectives.logit: 1.0}
+        if self.certainty and not self.target.function:
+            forms[objectives.log_probability] = self.certainty
+        wanted = (weight * form(network.logits, *indices, label=label) for form, weight in forms.items())
+        found = Objective(tuple(term for each in wanted for term in each.terms))
+        return _honest(network.require_layer(network.logits), found)
+
+    def call(self) -> Objective:
+        target, function = self.target, self.target.function
+        if function in ("logit", "logprob"):
+            return self.classes((self.name, *target.others))
+        if function == "neuron":
+            return self.channel()
+        layer = self.network.require_layer(self.name)
+        numbers = [each for each in target.arguments if not isinstance(each, str)]
+        if function in ("top", "bottom"):
+            return _honest(layer, objectives.favorites(layer.name, int(numbers[0]), function == "bottom"))
+        if function == "caricature":
+            return guides.caricature(layer.name, *numbers)
+        if function == "direction":
+            file = str(target.arguments[0])
+            power = numbers[0] if numbers else 0.0
+            vector = self.assets.features(self.network, layer, file).mean(0)
+            return _honest(layer, guides.direction(layer.name, vector, power, f"{file}@{layer.name}"))
+        return _honest(layer, _PLAIN[function](layer.name))
+
+
+_PLAIN = {
+    "mean": objectives.mean,
+    "meansquare": objectives.mean_square,
+    "sumsquare": objectives.sum_square,
+    "norm": objectives.norm,
+    "diversity": diversity,
+}
+assert _PLAIN.keys() < FUNCTIONS.keys()

@@ -1,0 +1,1 @@
+"""Pictures as tensors: resizing and bands, spectra, transforms, parametrizations."""

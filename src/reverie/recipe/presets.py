@@ -1,0 +1,37 @@
+"""Named looks and the systems before, as fields of a Recipe. Torch-free; they stand in ``presets.toml``."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from reverie.errors import UnknownName
+
+
+@cache
+def presets() -> dict[str, dict[str, Any]]:
+    """Named looks: name -> recipe fields (and ``about``, a line for people)."""
+    return tomllib.loads(resources.files("reverie.recipe").joinpath("presets.toml").read_text("utf-8"))
+
+
+def preset(name: str, network: str | None = None) -> dict[str, Any]:
+    """The recipe fields of a preset; :class:`UnknownName` with the nearest good ones.
+
+    Where it names a network and another ``network`` is to dream, what is aimed at its own one, layers and greatest
+    score, gives way to what stands under ``elsewhere``.
+    """
+    if name not in presets():
+        raise UnknownName("preset", name, presets(), "'reverie presets'")
+    found = {key: value for key, value in presets()[name].items() if key not in ("about", "elsewhere")}
+    own = found.get("network")
+    if own is not None and network is not None and _architecture(network) != _architecture(own):
+        found |= {"max_gain": None, **presets()[name]["elsewhere"]}
+    return found
+
+
+def _architecture(network: str) -> str:
+    """``inceptionv3`` for inception_v3, keras:InceptionV3 and torchvision:inception_v3@FILE."""
+    bare = network.partition("@")[0].rpartition(":")[2]
+    return "".join(filter(str.isalnum, bare.lower()))

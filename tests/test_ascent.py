@@ -13,8 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from reverie.ascent import rules
-from reverie.ascent.gradient import combined, image_gradient, scales
+from reverie.ascent.gradient import Slope, combined, image_gradient, lasting, scales, slope
 from reverie.ascent.rules import Ascent, Taken
 from reverie.ascent.shaping import Shaping
 from reverie.network import Network
@@ -56,8 +55,8 @@ def test_image_gradient_agrees_with_finite_differences(objective: Objective) -> 
 
     scores, (g,) = image_gradient(network, objective, x)
     torch.testing.assert_close(scores[0], f(x))
-    for d, slope in differences(f, x):
-        torch.testing.assert_close((g * d).sum()[None], slope, rtol=1e-6, atol=1e-10)
+    for d, found in differences(f, x):
+        torch.testing.assert_close((g * d).sum()[None], found, rtol=1e-6, atol=1e-10)
 
 
 @pytest.mark.parametrize(
@@ -73,8 +72,8 @@ def test_gradient_agrees_with_finite_differences_through_transforms(transform: T
 
     score, g = gradient(network, WHOLE, Pixels(x), transform, generator(9), balance=False)
     torch.testing.assert_close(score, f(x))
-    for d, slope in differences(f, x):
-        torch.testing.assert_close((g * d).sum()[None], slope, rtol=1e-6, atol=1e-10)
+    for d, found in differences(f, x):
+        torch.testing.assert_close((g * d).sum()[None], found, rtol=1e-6, atol=1e-10)
 
 
 def test_every_term_gets_its_own_unweighted_gradient(tiny: Network) -> None:
@@ -173,9 +172,9 @@ def test_terms_that_are_not_balanced_go_back_in_one_pass(tiny: Network) -> None:
     passes: list[Tensor] = []
     first = tiny.module.get_submodule("conv1")
     with first.register_full_backward_hook(lambda module, given, returned: passes.append(returned[0])):
-        found = rules.slope(tiny, objective, Pixels(x), NOTHING, generator(), balance=False)
+        found = slope(tiny, objective, Pixels(x), NOTHING, generator(), balance=False)
         assert len(passes) == 1
-        rules.slope(tiny, objective, Pixels(x), NOTHING, generator(), balance=True)
+        slope(tiny, objective, Pixels(x), NOTHING, generator(), balance=True)
         assert len(passes) == 1 + len(weights)
     torch.testing.assert_close(found.gradient, torch.einsum("t,t...->...", torch.tensor(weights), gradients))
     torch.testing.assert_close(found.terms, scores)
@@ -189,12 +188,12 @@ def test_a_term_without_gradient_adds_nothing() -> None:
 
 def test_terms_balanced_by_scales_from_before_go_back_in_one_pass(tiny: Network) -> None:
     objective, x = 2 * A - 0.5 * B, noise(2, 3, 32, 32)
-    measured = rules.slope(tiny, objective, Pixels(x), NOTHING, generator())
+    measured = slope(tiny, objective, Pixels(x), NOTHING, generator())
     assert measured.scales is not None and tuple(measured.scales.shape) == (2, 2)
     passes: list[Tensor] = []
     first = tiny.module.get_submodule("conv1")
     with first.register_full_backward_hook(lambda module, given, returned: passes.append(returned[0])):
-        held = rules.slope(tiny, objective, Pixels(x), NOTHING, generator(), held=measured.scales)
+        held = slope(tiny, objective, Pixels(x), NOTHING, generator(), held=measured.scales)
     assert len(passes) == 1
     torch.testing.assert_close(held.gradient, measured.gradient)
     assert held.scales is measured.scales
@@ -202,20 +201,20 @@ def test_terms_balanced_by_scales_from_before_go_back_in_one_pass(tiny: Network)
 
 def test_the_sum_of_looks_knows_what_all_of_them_tell() -> None:
     x, found = noise(1, 3, 4, 4), torch.tensor([[1.0], [2.0]])
-    lasting = rules.Slope(torch.ones(1), torch.ones(2, 1), x, scales=found)
-    silent = replace(lasting, scales=None)
-    assert (lasting + silent).scales is None and (silent + lasting).scales is None
-    mean = (lasting + replace(lasting, gradient=3 * x, scales=3 * found)) / 2
+    measured = Slope(torch.ones(1), torch.ones(2, 1), x, scales=found)
+    silent = replace(measured, scales=None)
+    assert (measured + silent).scales is None and (silent + measured).scales is None
+    mean = (measured + replace(measured, gradient=3 * x, scales=3 * found)) / 2
     torch.testing.assert_close(mean.gradient, 2 * x)
     assert mean.strength is None and torch.equal(mean.scales, 2 * found)
 
 
 def test_scales_do_not_last_where_a_term_is_silent_or_about_the_picture(tiny: Network) -> None:
     found = torch.tensor([[1.0], [2.0]])
-    assert rules.lasting(A + B, found) is found
-    assert rules.lasting(A + B, torch.tensor([[1.0], [EPSILON]])) is None
-    assert rules.lasting(A - distance(), found) is None
-    assert rules.lasting(A, found[:1]) is None
+    assert lasting(A + B, found) is found
+    assert lasting(A + B, torch.tensor([[1.0], [EPSILON]])) is None
+    assert lasting(A - distance(), found) is None
+    assert lasting(A, found[:1]) is None
 
 
 @pytest.mark.parametrize("size", [(16, 16), (64, 48), (1, 200)])

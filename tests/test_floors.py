@@ -76,6 +76,20 @@ def test_a_file_imports_only_from_below():
                 assert ORDER.index(parts[1]) < ORDER.index(own), f"{module(path)} may not import {name}"
 
 
+def test_no_two_files_import_one_another_in_a_circle():
+    """Lazy imports and imports for types count; a folder's own __init__, which only offers names, does not."""
+    names = {module(path): path for path in FILES}
+    reads = {
+        own: {name.removeprefix("reverie.") for name in imports(path)} & names.keys() - {own}
+        for own, path in names.items()
+        if path.name != "__init__.py"
+    }
+    while loose := [own for own, read in reads.items() if not read & reads.keys()]:
+        for own in loose:
+            del reads[own]
+    assert not reads, f"in or above a circle: {sorted(reads)}"
+
+
 def test_the_recipe_folder_needs_no_torch():
     code = """
 import pkgutil, sys

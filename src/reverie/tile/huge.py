@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from reverie.network import Network
-from reverie.objective import Objective
 from reverie.pixels.ops import EPSILON
 from reverie.pixels.transform import Transform
 from reverie.tile.index_view import View
-
-if TYPE_CHECKING:
-    from reverie.tile.tiles import Tiles
 
 BAND = 1 << 20  # pixels that are read at once where a picture is gone through row by row
 
@@ -43,25 +37,6 @@ def through(transform: Transform, image: Tensor, generator: torch.Generator) -> 
     columns = torch.arange(width, dtype=torch.float64).view(1, 1, 1, width).expand(1, 3, 1, width)
     moved = transform(rows, generator)[0, 0, :, 0], transform(columns, again)[0, 0, 0, :]
     return View(image, moved[0].long(), moved[1].long())
-
-
-def gathered(
-    look: Tiles,
-    network: Network,
-    objective: Objective,
-    view: View,
-    generator: torch.Generator,
-    weights: Tensor,
-    balance: bool,
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Scores [T, B] and the combined gradient [B, 3, H, W], in bfloat16, of the picture that ``view`` looks at; with
-    ``balance`` the scales [T, B] by which the terms were divided before their ``weights`` [T, B]."""
-    if not balance:
-        whole = torch.zeros_like(view.image, dtype=torch.bfloat16)
-        return look.add(network, objective, view, [whole], generator, weights), whole, None
-    kept = [torch.zeros_like(view.image, dtype=torch.bfloat16) for _ in weights]
-    scores = look.add(network, objective, view, kept, generator)
-    return scores, kept[0], combine(kept, weights)
 
 
 def combine(gradients: Sequence[Tensor], weights: Tensor) -> Tensor:

@@ -18,10 +18,8 @@ from reverie.pixels.ops import Size
 from reverie.pixels.transform import Transform
 from reverie.tile.behind_pool import Head, head
 from reverie.tile.geometry import IMAGE, Grid, Tile, cropped, holds, scattered, tiles, units
-from reverie.tile.huge import gathered, moves, through
+from reverie.tile.huge import combine, through
 from reverie.tile.index_view import View
-
-__all__ = ["Layout", "Tiles", "View", "moves"]
 
 MANY = 8  # tiles after which freed memory is handed back, where it is scarce: each time costs a tenth of a tile
 
@@ -84,10 +82,17 @@ class Tiles:
         weights: Tensor,
         balance: bool,
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Scores [T, B] and the combined gradient [B, 3, H, W] of ``image`` seen through ``transform``; with
-        ``balance`` the scales of the terms too."""
+        """Scores [T, B] and the combined gradient [B, 3, H, W] in bfloat16 of ``image`` seen through ``transform``.
+
+        With ``balance`` also the scales [T, B] by which the terms were divided before their ``weights`` [T, B].
+        """
         view = through(transform, image, generator)
-        return gathered(self, network, objective, view, generator, weights, balance)
+        if not balance:
+            whole = torch.zeros_like(view.image, dtype=torch.bfloat16)
+            return self.add(network, objective, view, [whole], generator, weights), whole, None
+        kept = [torch.zeros_like(view.image, dtype=torch.bfloat16) for _ in weights]
+        scores = self.add(network, objective, view, kept, generator)
+        return scores, kept[0], combine(kept, weights)
 
     def add(
         self,

@@ -170,7 +170,7 @@ def test_integers_are_resized_like_their_floats(sides, kind):
 
 PEAK = """
 import resource, sys, torch
-from reverie import image
+from reverie import files
 import tifffile
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 path, side, depth = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
@@ -178,16 +178,16 @@ pixels = torch.rand(3, side, 64).repeat_interleave(side // 64, -1)
 if depth == 8:
     pixels.mul_(4).round_().div_(4)
 before = peak()
-image.save(path, pixels, depth=depth)
+files.save(path, pixels, depth=depth)
 print(peak() - before)
 """
 LOAD = """
 import resource, sys
-from reverie import image
+from reverie import files
 import tifffile
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 before = peak()
-image.load(sys.argv[1])
+files.load(sys.argv[1])
 print(peak() - before)
 """
 

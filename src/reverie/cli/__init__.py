@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from cyclopts import App, CycloptsError
@@ -54,6 +55,7 @@ class _Commands(App):
         return command, bound, ignored
 
 
+@cache
 def application() -> App:
     """The command line, ready to be called with tokens."""
     app = _Commands(

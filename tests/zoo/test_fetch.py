@@ -19,7 +19,7 @@ from reverie.errors import InputError, MissingError, OutputError, UnknownName, U
 from reverie.zoo import fetch
 from reverie.zoo.catalog import SIZES, Published, entries, places, published, synsets
 from reverie.zoo.labels import imagenet, inception5h
-from tests.loopback import Server, serving
+from tests.support.loopback import Server, serving
 
 CONTENT = bytes(range(256)) * 4000
 SHA = hashlib.sha256(CONTENT).hexdigest()
@@ -377,7 +377,7 @@ def test_lists_of_classes_are_whole_and_in_order() -> None:
 
 
 def test_the_documentation_tells_of_every_entry_and_of_what_was_not_tried() -> None:
-    text = (Path(__file__).parents[1] / "docs" / "weights.md").read_text("utf-8")
+    text = (Path(__file__).parents[2] / "docs" / "weights.md").read_text("utf-8")
     assert "No download on this page could be tried" in text
     told = dict(zip(entries(), text.split("\n### ")[1:], strict=True))
     for name, entry in entries().items():

@@ -20,11 +20,7 @@ from reverie.film.making.zoom import count, zoom
 from reverie.film.settings import Zoom
 from reverie.network import Network
 from tests.oracle.motion import texture
-
-
-def job(network: Network, **options: Any) -> api.Job:
-    values = {"steps": 3, "smallest": 24, "jitter": 3, "pad": 4, "objective": "relu2", "precision": "fp32", **options}
-    return api.job(texture(0)[0, :, :48, :64], network=network, **values)
+from tests.support.films import job
 
 
 def test_the_dive_has_its_frames_at_their_times(tiny: Network) -> None:

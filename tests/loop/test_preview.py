@@ -13,7 +13,7 @@ from PIL import Image
 import reverie
 from reverie.pixels.ops import cloud, resize
 
-SKY = Path(__file__).parents[1] / "examples" / "sky.jpg"
+SKY = Path(__file__).parents[2] / "examples" / "sky.jpg"
 
 
 def sources() -> dict[str, torch.Tensor]:

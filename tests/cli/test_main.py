@@ -21,6 +21,7 @@ from PIL import Image
 import reverie
 from reverie.cli import main
 from reverie.recipe.presets import preset
+from tests.support.commands import HEEDING_CTRL_C, refused
 
 QUICK = ["--size", "40x32", "--steps", "1", "--octaves", "1", "--precision", "fp32"]
 
@@ -31,17 +32,6 @@ def photo(tmp_path, monkeypatch):
     path = tmp_path / "photo.jpg"
     Image.effect_noise((80, 60), 60).convert("RGB").save(path)
     return path
-
-
-def refused(capsys, code, *arguments):
-    """The one sentence that a refusal prints; nothing else, and no traceback."""
-    before = set(Path.cwd().rglob("*"))
-    assert main([str(each) for each in arguments]) == code
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("reverie: ") and err.count("\n") == 1 and "Traceback" not in err
-    assert set(Path.cwd().rglob("*")) == before
-    return err
 
 
 def test_the_installed_command_runs():
@@ -308,10 +298,6 @@ def test_a_full_disk_is_5_and_leaves_nothing(photo, tmp_path, capsys, monkeypatc
 
 
 # What a shell starts in the background ignores Ctrl-C, and so does all that it starts.
-HEEDING_CTRL_C = [sys.executable, "-c", "import runpy, signal as s; s.signal(s.SIGINT, s.default_int_handler);"
-                  "runpy.run_module('reverie', run_name='__main__', alter_sys=True)"]  # fmt: skip
-
-
 def test_ctrl_c_is_130_and_leaves_nothing(photo, tmp_path):
     command = [*HEEDING_CTRL_C, "dream", "photo.jpg", "-o", "x.png", "--json", "--steps", "5000"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:

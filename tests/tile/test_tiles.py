@@ -25,6 +25,7 @@ from reverie.tile import Tiles
 from reverie.tile.geometry import scattered, tiles, units
 from reverie.tile.index_view import View
 from tests.oracle.networks import LABELS, blind_network, noise, tiny_network
+from tests.support.tiles import agrees, error
 
 # One objective a network that is cheap to reach; the deep ones are in the slow test below.
 MIDDLE = {
@@ -75,22 +76,6 @@ def double(name: str) -> Network:
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-def error(found: Tensor, expected: Tensor) -> float:
-    return float((found - expected).norm() / expected.norm())
-
-
-def agrees(network: Network, objective: Objective, image: Tensor, side: int, bound: float = 1e-9) -> int:
-    """Stitched and whole are one; gives the number of tiles."""
-    look = Tiles(side)
-    scores, gradients = look(network, objective, image)
-    expected, whole = image_gradient(network, objective, image)
-    torch.testing.assert_close(scores, expected, rtol=bound, atol=0)
-    for one, other in zip(gradients, whole, strict=True):
-        assert error(one, other) < bound
-    size = (image.shape[-2], image.shape[-1])
-    return len(look.layout(network, objective.layers, size).tiles)
 
 
 @pytest.mark.parametrize("mode", ["exact", "shifted"])

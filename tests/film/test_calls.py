@@ -16,7 +16,7 @@ from reverie.film.settings import Zoom
 from reverie.network import Network
 from tests.oracle import clips
 from tests.oracle.motion import clip, texture
-from tests.test_zoom_loop import job
+from tests.support.films import job
 
 FAST = {"steps": 1, "smallest": 32, "objective": "owl", "jitter": 2, "threads": 1}
 

@@ -23,7 +23,7 @@ from reverie.jobs import sources
 from reverie.pixels.ops import unit
 from reverie.zoo import fetch
 from reverie.zoo.catalog import entries, published
-from tests.loopback import Server, serving
+from tests.support.loopback import Server, serving
 
 NAME = "squeezenet1_1"
 QUICK = ["--size", "64", "--steps", "1", "--octaves", "1", "--precision", "fp32"]

@@ -20,7 +20,7 @@ from reverie.zoo.catalog import published
 from reverie.zoo.labels import imagenet
 from tests.oracle.networks import noise
 from tests.oracle.torchvision_shim import models
-from tests.test_tile import agrees
+from tests.support.tiles import agrees
 
 reference = pytest.importorskip("efficientnet_lite_pytorch")
 

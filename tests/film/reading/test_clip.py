@@ -19,20 +19,11 @@ from reverie.files import to_uint8
 from reverie.film.reading import tone
 from reverie.film.reading.clip import Clip
 from tests.oracle import clips
+from tests.support.films import off
 
 
 def shown(clip, *arguments, **options):
     return [(time, to_uint8(image)) for time, image in clip.frames(*arguments, **options)]
-
-
-def off(image, rgb, margin=4):
-    """The largest difference in the middle of each flat patch of 16 pixels."""
-    difference = np.abs(image.astype(int) - rgb[..., :3])
-    middle = np.zeros(difference.shape[:2], bool)
-    for y in range(0, rgb.shape[0] - 15, 16):
-        for x in range(0, rgb.shape[1] - 15, 16):
-            middle[y + margin : y + 16 - margin, x + margin : x + 16 - margin] = True
-    return difference[middle].max()
 
 
 @pytest.mark.parametrize("matrix", ["bt601", "bt709", "bt2020"])

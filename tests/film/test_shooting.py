@@ -25,14 +25,9 @@ from reverie.film.reading.clip import Clip
 from reverie.film.settings import Video, Zoom
 from reverie.film.writing import metadata
 from tests.oracle import clips
+from tests.support.films import moving
 
 QUICK = {"steps": 1, "octaves": 1, "objective": "stage1", "precision": "fp32", "threads": 1}
-
-
-def moving(count, height=48, width=64):
-    """A texture that moves 1 and 2 pixels a frame."""
-    world = clips.patches(1, height + count, width + 2 * count)[0]
-    return [world[n : n + height, 2 * n : 2 * n + width] for n in range(count)]
 
 
 @pytest.fixture

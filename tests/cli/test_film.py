@@ -19,8 +19,8 @@ from reverie.cli import main
 from reverie.film.reading.clip import Clip
 from reverie.film.settings import Steps, Video, Zoom
 from tests.oracle import clips
-from tests.test_cli import HEEDING_CTRL_C, refused
-from tests.test_shooting import moving
+from tests.support.commands import HEEDING_CTRL_C, refused
+from tests.support.films import moving
 
 QUICK = ["--steps", "1", "--octaves", "1", "--objective", "stage1", "--precision", "fp32"]
 

@@ -20,7 +20,7 @@ from reverie.film.reading.sound import Span
 from reverie.film.writing import metadata
 from reverie.film.writing.codec import FORMATS, ticks, write
 from tests.oracle import clips
-from tests.test_clip import off
+from tests.support.films import off
 
 TEXT = '{"recipe": "α <owl> & \\"rose\\"", "long": "' + "x" * 3000 + '"}'
 
@@ -261,7 +261,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, suffix):
 import resource, signal
 from fractions import Fraction
 from pathlib import Path
-from tests.test_codec import Footage, write
+from tests.film.writing.test_codec import Footage, write
 import numpy as np
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from reverie.cli import main
-from tests.test_cli import refused
+from tests.support.commands import refused
 
 QUICK = ["--size", "48x40", "--steps", "1", "--octaves", "1", "--precision", "fp32", "--threads", "1"]
 

@@ -41,8 +41,9 @@ def shared() -> Path:
 
 @pytest.fixture(autouse=True)
 def no_network(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test asks anybody else's server for weights, or touches the user's own cache."""
+    """No test asks anybody else's server for weights, or touches the user's own cache; ``auto`` is the built-in."""
     monkeypatch.setenv("REVERIE_OFFLINE", "1")
     monkeypatch.setenv("REVERIE_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("REVERIE_NETWORK", "motif")  # whatever packages are installed
     monkeypatch.delenv("REVERIE_MIRROR", raising=False)

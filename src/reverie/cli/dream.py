@@ -63,7 +63,7 @@ def dream(
 ) -> int:
     """Dream pictures: put what the network sees into them."""
     values, run = given(recipe_options), given(run_options)
-    wanted = chosen(values, run, preset, recipe)
+    wanted = chosen(values, run, preset, recipe, result.quiet)
     found = _sources([*sources, *(image or [])])
     depth = recipes.run(run).depth or 8
     transparency.refuse(values, result)

@@ -189,7 +189,7 @@ def _make(
     kind: Any, source: str, settings: Any, recipe_options: Any, run_options: Any, options: Options
 ) -> int:
     values, run = given(recipe_options), given(run_options)
-    wanted = chosen(values, run, options.preset, options.recipe)
+    wanted = chosen(values, run, options.preset, options.recipe, options.quiet)
     from reverie.film import shooting
     from reverie.film.writing import codec
 
@@ -201,7 +201,7 @@ def _make(
     with watching_weights(options.quiet or options.json):
         made = shooting.film(kind, content(given_source), settings, recipe=wanted, preview=options.preview, **run)
     objective = wanted.objective or made.job.plan.network.objective
-    name = name_of(given_source, wanted.network, objective, ".mp4")
+    name = name_of(given_source, made.job.record.recipe.network, objective, ".mp4")
     return _shoot(made, ending, name.with_stem(f"{name.stem}-{kind}"))
 
 

@@ -43,7 +43,7 @@ def find(
     ],
     /,
     *,
-    network: Name = "motif",
+    network: Name = recipes.AUTO,
     layer: Annotated[
         str | None,
         Parameter(

@@ -45,7 +45,7 @@ def inspect(
     picture: Annotated[str, Parameter(help="The picture to show to the network, or - for standard input.")],
     /,
     *,
-    network: Name = "motif",
+    network: Name = recipes.AUTO,
     layers: Annotated[
         str | None,
         Parameter(

@@ -45,7 +45,10 @@ def motifs(
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> int:
-    """Dream every class of the network into one picture: a contact sheet of all motifs."""
+    """Dream every class of the network into one picture: a contact sheet of all motifs.
+
+    The network is the built-in one unless --network names another.
+    """
     values = {"size": CELL, **given(recipe_options)}
     if values.pop("objective", None):
         raise UsageError("'reverie motifs' dreams every class in turn; it takes no --objective.")
@@ -53,6 +56,7 @@ def motifs(
         raise UsageError("'reverie motifs' dreams classes alone; it takes no --guide.")
     if str(out) == PIPE:
         raise UsageError("--out - is standard output, where no sheet can go; name a file such as motifs.png.")
+    values.setdefault("network", "motif")
     wanted, run = recipes.merged(None, None, values), given(run_options)
     recipes.run(run)
     from reverie import zoo

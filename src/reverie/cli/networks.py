@@ -11,7 +11,8 @@ from reverie.cli.output import put, table
 
 def networks(*, json: Json = False) -> None:
     """List the networks, and whether their weights are here."""
-    from reverie.zoo import NETWORKS, entry
+    from reverie.recipe import AUTO
+    from reverie.zoo import NETWORKS, automatic, entry
     from reverie.zoo.adopt.names import EXAMPLES
     from reverie.zoo.catalog import entries, published
     from reverie.zoo.fetch import available
@@ -35,4 +36,5 @@ def networks(*, json: Json = False) -> None:
         ["network", "weights", "about"],
         [[str(each["name"]), str(each["weights"]), str(each["about"])] for each in found],
     )
-    print(f"\nand any other: {', '.join(EXAMPLES)}", file=sys.stderr)
+    print(f"\n{AUTO}, the default, is {automatic()} here", file=sys.stderr)
+    print(f"and any other: {', '.join(EXAMPLES)}", file=sys.stderr)

@@ -10,7 +10,7 @@ from reverie import recipe as recipes
 from reverie.cli.options import (
     ResultOptions,
 )
-from reverie.cli.output import costs, numbered
+from reverie.cli.output import costs, numbered, say
 from reverie.cli.progress import watching_weights
 from reverie.cli.result import content, finish, name_of
 from reverie.recipe.grammar import Guide
@@ -23,13 +23,17 @@ if TYPE_CHECKING:
 
 
 def chosen(
-    values: dict[str, Any], run: dict[str, Any], preset: str | None, recipe: Path | None
+    values: dict[str, Any],
+    run: dict[str, Any],
+    preset: str | None,
+    recipe: Path | None,
+    quiet: bool = False,
 ) -> recipes.Recipe:
     """The recipe of what was typed, checked before torch is imported and before the first picture is read."""
     if "guide" in values:
         values["guide"] = [_whole(each) for each in values["guide"]]
     recipes.run(run)
-    wanted = recipes.merged(preset, recipe, values)
+    wanted = settled(recipes.merged(preset, recipe, values), run, quiet)
     from reverie.zoo import consent, entry
 
     entry(wanted.network)
@@ -37,6 +41,21 @@ def chosen(
         consent(wanted.network, bool(run.get("trust")), f"The recipe {recipe}")
     wanted.files()
     return wanted
+
+
+def settled(recipe: recipes.Recipe, run: dict[str, Any], quiet: bool) -> recipes.Recipe:
+    """``recipe`` with the network that ``auto`` is here; says so where a better one can be had.
+
+    Where a file of weights is given, that file decides when it is read.
+    """
+    from reverie import zoo
+
+    if recipe.network != recipes.AUTO or run.get("weights") is not None:
+        return recipe
+    name = zoo.automatic()
+    if note := zoo.advice(name):
+        say(note, quiet)
+    return recipe.model_copy(update={"network": name})
 
 
 def _whole(guide: str) -> str:
@@ -59,7 +78,7 @@ def dreamt(
 
     with watching_weights(result.quiet or result.json):
         job = api.job(content(source), recipe=recipe, preview=preview, **run)
-    default = name_of(source, recipe.network, what or job.plan.network.objective, result.suffix)
+    default = name_of(source, job.record.recipe.network, what or job.plan.network.objective, result.suffix)
     target = result.target(default, written, recipe.count)
     if dry_run:
         costs(job, source, target, result.json)

@@ -178,6 +178,10 @@ def loaded(name: str, run: dict[str, Any], quiet: bool) -> Network:
     from reverie import zoo
     from reverie.loop.plan import resolve_device
 
+    if name == recipes.AUTO and how.weights is None:
+        name = zoo.automatic()
+        if note := zoo.advice(name):
+            say(note, quiet)
     zoo.entry(name)
     if how.threads:
         torch.set_num_threads(how.threads)

@@ -26,7 +26,7 @@ from reverie.cli.options import (
     given,
 )
 from reverie.cli.output import say
-from reverie.cli.pictures import called, dreamt
+from reverie.cli.pictures import called, dreamt, settled
 from reverie.errors import UsageError
 from reverie.recipe import schedule
 from reverie.recipe.grammar import DEFAULT
@@ -158,7 +158,11 @@ def visualize(
     if not wanted and not plain.objective:
         raise UsageError("The recipe names no objective; say what to show, as in 'reverie visualize owl'.")
     objectives = [terms.after(text, plain) for text in wanted or [plain.objective]]
-    made = [recipes.merged(name, recipe, {**values, "objective": each}) for each in objectives]
+    network = settled(plain, run, result.quiet).network
+    made = [
+        recipes.merged(name, recipe, {**values, "objective": each}).model_copy(update={"network": network})
+        for each in objectives
+    ]
     # Checked before torch is imported and before the picture is read.
     from reverie.zoo import consent, entry
 

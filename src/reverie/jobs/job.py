@@ -26,7 +26,7 @@ from reverie.network import Network
 from reverie.objective.resolve import Assets
 from reverie.pixels.ops import Size, cropped, fitted, resize, unit
 from reverie.pixels.param import Pixels
-from reverie.recipe import PREVIEW_SIDE, Recipe, Run, merged, record, run
+from reverie.recipe import AUTO, PREVIEW_SIDE, Recipe, Run, merged, record, run
 from reverie.recipe.record import Asset, Record
 
 NATIVE_LIMIT = 2048  # pixels of the long side that a source keeps unasked
@@ -188,8 +188,12 @@ def job_of(
 ) -> Job:
     if options.threads:
         torch.set_num_threads(options.threads)
+    told = []
     if network is None:
         network = zoo.load(recipe.network, options.weights, offline=options.offline)
+        if recipe.network == AUTO:
+            told = [note for note in (zoo.advice(network.name),) if note and options.weights is None]
+            recipe = recipe.model_copy(update={"network": network.name})
     elif options.weights is not None:
         raise UsageError("A network that is handed in has its weights; leave weights out.")
     # Names are resolved against a token size first: a misspelt class must not cost a 60 MP decode.
@@ -215,7 +219,7 @@ def job_of(
         versions=record.versions(*zoo.libraries(recipe.network)),
     )
     alpha = None if photo is None or photo.alpha is None else cropped(photo.alpha, size)
-    said = (*(photo.notes if photo else ()), *notes, *plan.notes)
+    said = (*told, *(photo.notes if photo else ()), *notes, *plan.notes)
     return Job(plan, given, made, alpha, photo.profile if photo else None, said)
 
 

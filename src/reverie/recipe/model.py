@@ -20,6 +20,10 @@ Precision = Literal["fp32", "bf16", "fp16"]
 """Number format of a network: fp32 is the reference."""
 
 
+AUTO = "auto"
+"""The network that is chosen by what is installed."""
+
+
 class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -28,7 +32,9 @@ class Recipe(_Settings):
     """The frozen, validated description of what picture; JSON both ways."""
 
     network: str = Field(
-        "motif", description="Network that dreams; 'reverie networks' lists them, and how others are written."
+        "auto",
+        description="Network that dreams; 'reverie networks' lists them, and how others are written. 'auto' is one "
+        "that saw ImageNet where its package is installed, else the built-in 'motif'.",
     )
     objective: Annotated[str, BeforeValidator(validators.objective)] = Field(
         "",
@@ -384,7 +390,10 @@ def read(path: Path, what: str = "recipe") -> dict[str, Any]:
 def merged(
     name: str | None, recipe: str | Path | Recipe | Mapping[str, Any] | None, values: Mapping[str, Any]
 ) -> Recipe:
-    """Preset, then recipe (itself, its fields, or its file), then single values: later ones win."""
+    """Preset, then recipe (itself, its fields, or its file), then single values: later ones win.
+
+    A preset's own network stands where the network asked for is none or ``auto``.
+    """
     layers: list[dict[str, Any]] = []
     if isinstance(recipe, Recipe):
         layers.append(recipe.model_dump(exclude_unset=True))
@@ -394,6 +403,10 @@ def merged(
         layers.append(read(Path(recipe)))
     layers.append(dict(values))
     if name:
-        networks = [str(each["network"]) for each in layers if each.get("network") is not None]
-        layers.insert(0, preset(name, networks[-1] if networks else None))
+        asked = [str(each["network"]) for each in layers if each.get("network") is not None]
+        other = asked[-1] if asked and asked[-1] != AUTO else None
+        found = preset(name, other, any(each.get("objective") for each in layers))
+        if other is None and "network" in found:
+            layers = [{key: each[key] for key in each if key != "network"} for each in layers]
+        layers.insert(0, found)
     return Recipe.of(*layers)

@@ -7,7 +7,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from reverie.errors import UnknownName
+from reverie.errors import UnknownName, UsageError
 
 
 @cache
@@ -16,18 +16,24 @@ def presets() -> dict[str, dict[str, Any]]:
     return tomllib.loads(resources.files("reverie.recipe").joinpath("presets.toml").read_text("utf-8"))
 
 
-def preset(name: str, network: str | None = None) -> dict[str, Any]:
+def preset(name: str, network: str | None = None, objective: bool = False) -> dict[str, Any]:
     """The recipe fields of a preset; :class:`UnknownName` with the nearest good ones.
 
     Where it names a network and another ``network`` is to dream, what is aimed at its own one, layers and greatest
-    score, gives way to what stands under ``elsewhere``.
+    score, gives way to what stands under ``elsewhere``. A preset without that can only lend its other fields, which
+    takes an ``objective`` from the user; :class:`UsageError` where there is none.
     """
     if name not in presets():
         raise UnknownName("preset", name, presets(), "'reverie presets'")
     found = {key: value for key, value in presets()[name].items() if key not in ("about", "elsewhere")}
     own = found.get("network")
     if own is not None and network is not None and _architecture(network) != _architecture(own):
-        found |= {"max_gain": None, **presets()[name]["elsewhere"]}
+        if "elsewhere" not in presets()[name] and not objective:
+            raise UsageError(
+                f"The preset {name!r} dreams what the network {own} knows; leave --network {network} out, or say with "
+                "--objective what it shall dream."
+            )
+        found |= {"max_gain": None, **presets()[name].get("elsewhere", {})}
     return found
 
 

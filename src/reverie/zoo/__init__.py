@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reverie.errors import InputError, OutputError, UnknownName
+from reverie.recipe import AUTO
 from reverie.zoo.adopt.names import EXAMPLES, consent, foreign
 from reverie.zoo.catalog import SIZES, Published, entries, places, published, synsets
+from reverie.zoo.default import BUILT_IN, PREFERRED, advice, automatic, settled
 from reverie.zoo.fetch import Converter, Receipt, ensure, receipt
 from reverie.zoo.fetch import adopt as keep
 from reverie.zoo.packages import located
@@ -36,7 +38,9 @@ class Entry:
 __all__ = [
     "NETWORKS",
     "Entry",
+    "advice",
     "architecture",
+    "automatic",
     "consent",
     "entry",
     "fetched",
@@ -44,6 +48,8 @@ __all__ = [
     "imported",
     "libraries",
     "load",
+    "owner",
+    "settled",
 ]
 
 NETWORKS: dict[str, Entry] = {
@@ -81,11 +87,12 @@ def entry(name: str) -> Entry:
 
     Raises :class:`UnknownName` with the nearest good names.
     """
+    name = settled(name)
     if (found := foreign(name)) is not None:
         return Entry("adopt", "", f"a network of {found.kind}")
     network, mark, _ = name.partition("@")
     if network not in NETWORKS or (mark and name not in entries()):
-        known = [*NETWORKS, *(each for each in entries() if each.partition("@")[0] in NETWORKS), *EXAMPLES]
+        known = [AUTO, *NETWORKS, *(each for each in entries() if each.partition("@")[0] in NETWORKS), *EXAMPLES]
         raise UnknownName("network", name, known, "'reverie networks'")
     return NETWORKS[network]
 
@@ -100,6 +107,7 @@ def architecture(name: str) -> Network:
     """The network with random weights: enough to list its layers."""
     from reverie.zoo.weights import State
 
+    name = settled(name)
     if (found := foreign(name)) is not None:
         from reverie.zoo.adopt.loading import load_foreign
 
@@ -119,6 +127,7 @@ def load(name: str, weights: Path | str | None = None, *, offline: bool = False)
     """
     from reverie.zoo.weights import read
 
+    name = owner(Path(weights)) if name == AUTO and weights is not None else settled(name)
     if (found := foreign(name)) is not None:
         from reverie.zoo.adopt.loading import load_foreign
 
@@ -147,6 +156,16 @@ def load(name: str, weights: Path | str | None = None, *, offline: bool = False)
         raise damaged
     # A Record names the file as published: our converted copy is nobody's business.
     return replace(_network(name, state), sha256=known.source)
+
+
+def owner(weights: Path) -> str:
+    """The network among those of ``auto`` that the weights in a file belong to; :class:`InputError` for none."""
+    for name in PREFERRED:
+        try:
+            return load(name, weights).name
+        except InputError:
+            continue
+    return load(BUILT_IN, weights).name
 
 
 def fetched(name: str, *, offline: bool = False, check: bool = False, again: bool = False) -> Path:

@@ -113,6 +113,39 @@ def test_no_file_has_a_name_that_says_nothing():
         assert path.stem not in {"utils", "helpers", "common", "manager"}
 
 
+# A command is named like the call that it makes; the doors of films and networks are named like what they give.
+NAMED_ALIKE = {
+    "dream": {"api", "cli.dream"},
+    "visualize": {"api", "cli.visualize"},
+    "replay": {"jobs.replaying", "cli.replay"},
+    "export": {"export.manifest", "cli.export"},
+    "inspect": {"atlas.inspection", "cli.inspect"},
+    "steps": {"film", "cli.film"},
+    "video": {"film", "cli.film"},
+    "zoom": {"film", "cli.film"},
+    "load": {"files.reading", "zoo"},
+}
+
+
+def test_no_public_name_is_defined_in_two_files():
+    homes: dict[str, set[str]] = {}
+    for path in FILES:
+        for node in ast.parse(path.read_text("utf-8")).body:
+            targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", node)]
+            for each in targets:
+                name = getattr(each, "id", getattr(each, "name", "_"))
+                if not name.startswith("_"):
+                    homes.setdefault(name, set()).add(module(path))
+    assert {name: found for name, found in homes.items() if len(found) > 1} == NAMED_ALIKE
+
+
+def test_no_import_renames_one_of_ours():
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("reverie"):
+                assert not [each.asname for each in node.names if each.asname], f"{module(path)}, {node.lineno}"
+
+
 def test_the_package_shows_at_most_22_entries():
     assert len([each for each in PACKAGE.iterdir() if each.name != "__pycache__"]) <= 22
 

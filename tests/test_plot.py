@@ -66,22 +66,22 @@ def test_a_flat_gradient_is_drawn_too(tiny):
 def test_curves_have_a_panel_for_the_sum_and_for_each_of_several_terms(tiny):
     points = [plot.point(frame) for frame in frames(tiny)]
     assert [(each.octave, each.step) for each in points] == [(at, step) for at in (0, 1) for step in range(3)]
-    assert plot.curves(points, ["relu2", "tv"]).shape == (1, 3, 340, 1320)
+    assert plot.plot_curves(points, ["relu2", "tv"]).shape == (1, 3, 340, 1320)
     alone = [plot.point(frame) for frame in frames(tiny, objective="relu2")]
-    assert plot.curves(alone, ["relu2"]).shape == (1, 3, 340, 440)
+    assert plot.plot_curves(alone, ["relu2"]).shape == (1, 3, 340, 440)
 
 
 def test_classes_are_drawn_below_their_pictures():
     columns = [("before", IMAGE, [("owl", 0.9), ("rose, flower", 0.1)]), ("after", IMAGE, [("rose", 1.0)])]
-    drawn = plot.classes(columns)
+    drawn = plot.plot_classes(columns)
     assert drawn.shape == (1, 3, 680, 880)
-    assert not torch.equal(drawn, plot.classes(columns[::-1]))
+    assert not torch.equal(drawn, plot.plot_classes(columns[::-1]))
 
 
 def test_without_matplotlib_the_remedy_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(MissingError, match=r"reverie\[plot\]"):
-        plot.curves([plot.Point(0, 0, 1.0)])
+        plot.plot_curves([plot.Point(0, 0, 1.0)])
 
 
 def test_lab_of_known_colors():
@@ -118,7 +118,7 @@ def test_the_gain_is_that_of_what_is_dreamt_and_penalties_stand_beside_it(tiny):
 def test_energy_glows_where_a_layer_answers(tiny):
     picture = torch.full((1, 3, 32, 40), 0.5)
     picture[..., 20:] = noise(1, 3, 32, 20)
-    heat = atlas.energy(tiny, "relu1", picture)
+    heat = atlas.layer_energy(tiny, "relu1", picture)
     assert heat.shape == (32, 40) and float(heat.max()) <= 1
     assert heat[4:28, 24:36].mean() > 1.2 * heat[4:28, 4:16].mean()
 

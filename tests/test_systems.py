@@ -13,7 +13,7 @@ from reverie import zoo
 from reverie.loop.plan import prepare
 from reverie.objective.resolve import Assets
 from reverie.recipe import Recipe
-from reverie.recipe.presets import preset, presets
+from reverie.recipe.presets import all_presets, preset
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "systems.md").read_text("utf-8")
@@ -25,8 +25,8 @@ OTHER = {"preset", "i", "o", "image"}
 
 
 def test_every_system_has_its_preset_and_its_line() -> None:
-    for name in (*SYSTEMS, *(each for each in presets() if each.startswith("lassa30-"))):
-        assert name in presets()
+    for name in (*SYSTEMS, *(each for each in all_presets() if each.startswith("lassa30-"))):
+        assert name in all_presets()
         assert f"`{name}`" in PAGE
     for name in SYSTEMS:
         assert f"--preset {name}" in EXAMPLES or f'preset="{name}"' in EXAMPLES
@@ -59,7 +59,7 @@ def test_the_numbers_of_the_presets_are_those_of_the_systems() -> None:
         assert of(name).step_size == pytest.approx(0.01 / 2)
 
 
-@pytest.mark.parametrize("name", [name for name, each in presets().items() if "elsewhere" in each])
+@pytest.mark.parametrize("name", [name for name, each in all_presets().items() if "elsewhere" in each])
 def test_another_network_dreams_a_system_at_a_layer_of_its_own(name: str) -> None:
     own, other = recipes.merged(name, None, {}), recipes.merged(name, None, {"network": "motif"})
     assert other.max_gain is None and "default" in other.objective

@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from reverie.zoo.motif import MEAN, STD, MotifNet
+from reverie.zoo.motif import MOTIF_MEAN, MOTIF_STD, MotifNet
 from training import scene
 from training.motifs import MOTIFS
 
@@ -114,7 +114,7 @@ def rendered(settings: Settings) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
 
 def normalized(x: Tensor) -> Tensor:
-    mean, std = (torch.tensor(v, device=x.device).view(1, 3, 1, 1) for v in (MEAN, STD))
+    mean, std = (torch.tensor(v, device=x.device).view(1, 3, 1, 1) for v in (MOTIF_MEAN, MOTIF_STD))
     return ((x - mean) / std).contiguous(memory_format=torch.channels_last)
 
 

@@ -57,7 +57,7 @@ def step(frame: Frame) -> Tensor:
     return _drawn(figure)
 
 
-def curves(points: Sequence[Point], names: Sequence[str] = ()) -> Tensor:
+def plot_curves(points: Sequence[Point], names: Sequence[str] = ()) -> Tensor:
     """How the score rose, octave by octave, and each term beside it: [1, 3, H, W] in 0..1.
 
     ``names`` are those of the terms. Scores of octaves of different size are not comparable; a line ends with each.
@@ -78,7 +78,7 @@ def curves(points: Sequence[Point], names: Sequence[str] = ()) -> Tensor:
     return _drawn(figure)
 
 
-def classes(columns: Sequence[tuple[str, Tensor, Sequence[tuple[str, float]]]]) -> Tensor:
+def plot_classes(columns: Sequence[tuple[str, Tensor, Sequence[tuple[str, float]]]]) -> Tensor:
     """Pictures side by side over what a network takes them for: [1, 3, H, W] in 0..1.
 
     Each column is a title, a picture [1, 3, H, W] in 0..1, and classes with their probabilities, best first.

@@ -101,7 +101,7 @@ def test_what_has_no_gradient_is_silent_and_the_work_is_done_one_by_one():
 
 
 def names(network: Network, kind: str | None = None) -> list[str]:
-    return [atlas.called(each) for each in atlas.worthwhile(network, kind)]
+    return [atlas.layer_label(each) for each in atlas.worthwhile(network, kind)]
 
 
 def test_the_layers_worth_a_look_are_each_there_once():
@@ -291,10 +291,10 @@ def test_a_survey_tells_mean_share_and_classes():
     network = colors()
     half = torch.zeros(1, 3, 16, 16)
     half[:, 0, :, :4], half[:, 1] = 1.0, 0.5
-    found = atlas.survey(network, "relu1", [half, half], atlas.direct(network, "relu2")[:, [0, 1, 1]], top=1)
+    found = atlas.survey_channels(network, "relu1", [half, half], atlas.direct(network, "relu2")[:, [0, 1, 1]], top=1)
     assert [(each.channel, each.mean, each.active) for each in found] == [(0, 0.25, 0.25), (1, 0.5, 1.0), (2, 0.0, 0.0)]
     assert [each.classes for each in found] == [(0,), (1,), (1,)]
-    assert atlas.survey(network, "relu1")[0].classes == ()
+    assert atlas.survey_channels(network, "relu1")[0].classes == ()
 
 
 # --- what a picture excites ---
@@ -336,7 +336,7 @@ def test_an_inspection_guesses_and_takes_one_pass_a_picture_and_leaves_no_hooks(
     seen = atlas.inspect(network, with_a_lamp())
     # The listing, the choice of layers, four noises, the picture's layers, its classes.
     assert len(watch.seen) == 1 + 1 + 4 + 1 + 1
-    assert [atlas.called(each.layer) for each in seen.layers] == ["watch", "on", "head"]
+    assert [atlas.layer_label(each.layer) for each in seen.layers] == ["watch", "on", "head"]
     assert seen.guesses[0].label in base.labels
     assert sum(each.probability for each in seen.guesses) == pytest.approx(1)
     assert hooks(network.module) == 0

@@ -11,7 +11,7 @@ import pytest
 
 from reverie import zoo
 from reverie.cli import main
-from reverie.cli.diagram import ROW, diagram
+from reverie.cli.diagram import ROW_HEIGHT, diagram
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -62,8 +62,8 @@ def test_a_diagram_has_every_layer_in_a_box_and_no_box_over_another(name: str) -
     width, height = float(root.get("width", 0)), float(root.get("height", 0))
     rows: dict[int, list[tuple[float, float]]] = {}
     for y, x, wide, high in boxes[1:]:  # the first is the paper
-        assert x >= 0 and y >= 0 and x + wide <= width and y + high <= height and high < ROW
-        rows.setdefault(round((y + high / 2 - 70) / ROW), []).append((x, x + wide))
+        assert x >= 0 and y >= 0 and x + wide <= width and y + high <= height and high < ROW_HEIGHT
+        rows.setdefault(round((y + high / 2 - 70) / ROW_HEIGHT), []).append((x, x + wide))
     for row in rows.values():
         assert all(left[1] <= right[0] for left, right in pairwise(sorted(row)))
 

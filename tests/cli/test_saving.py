@@ -110,7 +110,7 @@ def test_a_record_that_does_not_fit_is_refused_before_the_dream(photo, monkeypat
         assert main(["dream", "photo.png", *QUICK, "--guide=guides", *out]) == 5
         said = capsys.readouterr().err
         assert "cannot hold a Record of" in said and "--no-metadata" in said and said.count("\n") == 1
-    monkeypatch.setattr("reverie.files.metadata.LONGEST", 1500)
+    monkeypatch.setattr("reverie.files.metadata.LONGEST_TEXT", 1500)
     assert main(["dream", "photo.png", *QUICK, "--guide=guides", "--out=many.png"]) == 5
     assert "1500 at most; use --no-metadata" in capsys.readouterr().err
     assert names() == ["guides", "photo.png"]

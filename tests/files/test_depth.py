@@ -92,7 +92,7 @@ def test_png_of_any_size_is_read_by_others(height, width, depth, channels, seed)
     smooth = dice.integers(0, 2**depth, (1, 1, channels)) + np.indices((height, width)).sum(0)[..., None]
     array = (smooth + dice.integers(0, 3, smooth.shape)).astype(np.uint8 if depth == 8 else np.uint16)
     rows = iter([array[at : at + 2] for at in range(0, height, 2)])
-    png.write(out := io.BytesIO(), rows, (height, width), None, None)
+    png.write_png(out := io.BytesIO(), rows, (height, width), None, None)
     seen = cv2.imdecode(np.frombuffer(out.getvalue(), np.uint8), cv2.IMREAD_UNCHANGED)
     assert (seen[..., [2, 1, 0, 3][:channels]] == array).all()
     with Image.open(io.BytesIO(out.getvalue())) as picture:
@@ -103,7 +103,7 @@ def test_png_is_about_as_small_as_pillows():
     y, x = np.mgrid[0:300, 0:400] / 60
     array = (127 + 60 * np.sin(x) + 60 * np.cos(y + x) + RNG.normal(0, 2, y.shape)).astype(np.uint8)
     array = np.dstack([array, array[::-1], array[:, ::-1]])
-    png.write(ours := io.BytesIO(), iter([array]), array.shape[:2], None, None)
+    png.write_png(ours := io.BytesIO(), iter([array]), array.shape[:2], None, None)
     Image.fromarray(array).save(theirs := io.BytesIO(), "PNG")
     assert len(ours.getvalue()) < 1.03 * len(theirs.getvalue())
 

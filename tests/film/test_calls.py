@@ -11,7 +11,7 @@ import torch
 
 import reverie.film
 from reverie.errors import UnknownName, UsageError
-from reverie.film.making.zoom import zoom
+from reverie.film.making.zoom import zoom_frames
 from reverie.film.settings import Zoom
 from reverie.network import Network
 from tests.oracle import clips
@@ -56,7 +56,7 @@ def alive() -> int:
 
 
 def test_a_long_film_keeps_no_more_than_a_short_one(tiny: Network) -> None:
-    takes = zoom(job(tiny, steps=1), Zoom(duration="60s", fps="1", frame_steps=1))
+    takes = zoom_frames(job(tiny, steps=1), Zoom(duration="60s", fps="1", frame_steps=1))
     counts = [alive() for at, _ in enumerate(takes) if at in (10, 55)]
     assert counts[0] == counts[1]
 
@@ -67,7 +67,7 @@ def test_resident_memory_at_frame_1000_is_that_of_frame_50(tiny: Network) -> Non
         return int(Path("/proc/self/statm").read_text("utf-8").split()[1])
 
     pages = {}
-    for at, _ in enumerate(zoom(job(tiny, steps=1), Zoom(duration="1001s", fps="1", frame_steps=1))):
+    for at, _ in enumerate(zoom_frames(job(tiny, steps=1), Zoom(duration="1001s", fps="1", frame_steps=1))):
         if at in (50, 1000):
             pages[at] = resident()
     assert pages[1000] < 1.05 * pages[50]

@@ -52,13 +52,13 @@ def zoom(monkeypatch):
 
     def made(frames=10):
         settings = Zoom.of(fps="10", duration=f"{frames / 10}s")
-        return shooting.film("zoom", np.zeros((24, 32, 3), np.uint8), settings, **QUICK)
+        return shooting.make_film("zoom", np.zeros((24, 32, 3), np.uint8), settings, **QUICK)
 
     return made
 
 
 def test_a_video_goes_through_whole(clip, tmp_path):
-    made = shooting.film("video", clip, Video(), **QUICK)
+    made = shooting.make_film("video", clip, Video(), **QUICK)
     seen = []
     out = tmp_path / "out.mp4"
     assert shooting.shoot(made, out, on_shot=seen.append, poster=True, sheet=True) == [
@@ -78,7 +78,7 @@ def test_a_video_goes_through_whole(clip, tmp_path):
     ]  # fmt: skip
     with Image.open(tmp_path / "out-sheet.png") as sheet:
         assert sheet.width > 4 * 300
-    record = json.loads(metadata.read_text(out))
+    record = json.loads(metadata.read_film_text(out))
     assert record["film"] == "video" and record["assets"][0]["path"] == str(clip)
 
 
@@ -86,35 +86,35 @@ def test_a_video_goes_through_whole(clip, tmp_path):
 def test_replay_makes_the_same_bytes(clip, tmp_path, suffix):
     out, again = tmp_path / f"out{suffix}", tmp_path / f"again{suffix}"
     settings = Video.of(range="0.1s..0.4s", every=2)
-    shooting.shoot(shooting.film("video", clip, settings, **QUICK), out)
+    shooting.shoot(shooting.make_film("video", clip, settings, **QUICK), out)
     assert shooting.is_film(out)
-    shooting.shoot(shooting.replay(out), again)
+    shooting.shoot(shooting.replay_film(out), again)
     pairs = [(out, again)] if suffix else [(each, again / each.name) for each in out.iterdir()]
     assert all(a.read_bytes() == b.read_bytes() for a, b in pairs) and len(pairs) >= 1
-    changed = shooting.replay(out, changes={"every": 1, "steps": 2})
+    changed = shooting.replay_film(out, changes={"every": 1, "steps": 2})
     assert changed.settings.every == 1 and changed.job.plan.octaves[0].steps == 2
     clip.write_bytes(clip.read_bytes() + b"\0")
     with pytest.raises(InputError, match="SHA-256"):
-        shooting.replay(out)
+        shooting.replay_film(out)
 
 
 def test_a_film_is_not_replayed_as_a_picture(clip, tmp_path):
     from reverie import api
 
     out = tmp_path / "out.gif"
-    shooting.shoot(shooting.film("video", clip, Video.of(range="..0.1s"), **QUICK), out)
+    shooting.shoot(shooting.make_film("video", clip, Video.of(range="..0.1s"), **QUICK), out)
     with pytest.raises(InputError, match="is a film"):
         api.replay(out)
 
 
 def test_a_range_beyond_the_clip_is_refused(clip):
     with pytest.raises(UsageError, match="shows nothing of it"):
-        shooting.film("video", clip, Video.of(range="9s..10s"), **QUICK)
+        shooting.make_film("video", clip, Video.of(range="9s..10s"), **QUICK)
 
 
 def test_a_preview_is_small_and_has_few_frames(tmp_path):
     path = clips.write(tmp_path / "large.mp4", moving(12, 432, 768), rate=48)
-    made = shooting.film("video", path, Video(), preview=True, **QUICK)
+    made = shooting.make_film("video", path, Video(), preview=True, **QUICK)
     assert max(made.job.plan.size) <= 480 and made.settings.every == 6 and made.total == 2
     shooting.shoot(made, tmp_path / "out.mp4")
     assert [time for time, _ in Clip(tmp_path / "out.mp4").frames()] == [0, Fraction(1, 8)]
@@ -172,11 +172,11 @@ def test_killed_at_any_write_it_goes_on_to_the_same_bytes(zoom, tmp_path, frames
 def test_a_real_video_of_60_frames_killed_at_20_points(tmp_path):
     path = clips.write(tmp_path / "clip.mp4", moving(60), rate=12)
     whole = tmp_path / "whole.mp4"
-    shooting.shoot(shooting.film("video", path, Video(), **QUICK), whole, keep_reel=True)
+    shooting.shoot(shooting.make_film("video", path, Video(), **QUICK), whole, keep_reel=True)
     expected, out = tree(shooting.reel_of(whole)), tmp_path / "out.mp4"
     for at in [1, 3, 4, 6, 11, *range(13, 28)]:
-        killed(shooting.film("video", path, Video(), **QUICK), out, at)
-    shooting.shoot(shooting.film("video", path, Video(), **QUICK), out, keep_reel=True)
+        killed(shooting.make_film("video", path, Video(), **QUICK), out, at)
+    shooting.shoot(shooting.make_film("video", path, Video(), **QUICK), out, keep_reel=True)
     assert tree(shooting.reel_of(out)) == expected
     assert out.read_bytes() == whole.read_bytes()
 
@@ -186,11 +186,11 @@ def test_an_interrupted_video_goes_on_to_the_same_bytes(clip, tmp_path):
         if shot.index == 2:
             raise KeyboardInterrupt
 
-    shooting.shoot(shooting.film("video", clip, Video(), **QUICK), tmp_path / "whole.mp4")
+    shooting.shoot(shooting.make_film("video", clip, Video(), **QUICK), tmp_path / "whole.mp4")
     out, said = tmp_path / "out.mp4", []
     with pytest.raises(KeyboardInterrupt):
-        shooting.shoot(shooting.film("video", clip, Video(), **QUICK), out, on_shot=stop)
-    shooting.shoot(shooting.film("video", clip, Video(), **QUICK), out, on_note=said.append)
+        shooting.shoot(shooting.make_film("video", clip, Video(), **QUICK), out, on_shot=stop)
+    shooting.shoot(shooting.make_film("video", clip, Video(), **QUICK), out, on_note=said.append)
     assert out.read_bytes() == (tmp_path / "whole.mp4").read_bytes()
     assert any("goes on behind frame 3" in each for each in said)
     assert not shooting.reel_of(out).exists()
@@ -201,7 +201,7 @@ def test_an_interrupted_loop_goes_on_to_the_same_bytes(tmp_path, at):
     picture, settings = clips.patches(1)[0], Zoom.of(loop=True, duration="0.5s", fps="8", zoom=2, spiral=0.2)
 
     def made():
-        return shooting.film("zoom", picture, settings, **QUICK)
+        return shooting.make_film("zoom", picture, settings, **QUICK)
 
     def stop(shot):
         if shot.index == at:
@@ -267,6 +267,6 @@ def test_memory_stays_flat(zoom, tmp_path, frames):
 
 def test_the_real_clip(shared, tmp_path):
     source = shared / "images" / "clip.mp4"
-    made = shooting.film("video", source, Video.of(range="0s..0.2s"), size="96", **QUICK)
+    made = shooting.make_film("video", source, Video.of(range="0s..0.2s"), size="96", **QUICK)
     shooting.shoot(made, tmp_path / "out.mp4")
     assert Clip(tmp_path / "out.mp4").count == 5

@@ -21,7 +21,7 @@ from reverie.jobs import budget
 from reverie.loop.plan import Plan, prepare
 from reverie.loop.render import render
 from reverie.network import Network
-from reverie.recipe import Recipe, run
+from reverie.recipe import Recipe, valid_run
 from reverie.tile import Tiles
 from tests.oracle.networks import tiny_network
 
@@ -29,7 +29,7 @@ MIB = 1 << 20
 
 
 def fitted(plan: Plan, **options: Any) -> Plan:
-    return budget.fitted(plan, run(options))
+    return budget.fit_plan(plan, valid_run(options))
 
 
 def planned(size: tuple[int, int] = (600, 800), network: Network | None = None, **values: Any) -> Plan:
@@ -42,20 +42,20 @@ def planned(size: tuple[int, int] = (600, 800), network: Network | None = None, 
     ("64KiB", 1 << 16), ("auto", "auto"), (5000, 5000),
 ])  # fmt: skip
 def test_memory_is_read_as_people_write_it(text: object, size: object) -> None:
-    assert run({"memory": text}).memory == size
+    assert valid_run({"memory": text}).memory == size
 
 
 @pytest.mark.parametrize("text", ["2 apples", "-1GiB", "GiB", "0", "1e9", ""])
 def test_memory_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--memory must be 'auto' or a size like 2GiB"):
-        run({"memory": text})
+        valid_run({"memory": text})
 
 
 @pytest.mark.parametrize("text", ["8", "big", "-64", "1e3"])
 def test_a_tile_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="--tile must be 'auto', 'none' or a side in pixels"):
-        run({"tile": text})
-    assert run({"tile": "64"}).tile == 64
+        valid_run({"tile": text})
+    assert valid_run({"tile": "64"}).tile == 64
 
 
 def test_every_byte_of_a_task_is_counted() -> None:
@@ -96,7 +96,7 @@ def test_tiles_that_were_asked_for_are_taken_or_refused() -> None:
 
 def test_what_no_tile_makes_small_enough_is_refused_before_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = prepare(zoo.load("motif"), Recipe(octaves=1), (3000, 3000))
-    monkeypatch.setattr(budget, "free", lambda: 100 * MIB)
+    monkeypatch.setattr(budget, "free_memory", lambda: 100 * MIB)
     with pytest.raises(UsageError, match="more than is free; give that much --memory, or a smaller --size"):
         fitted(plan, tile="auto", tile_mode="exact", memory="auto")
 

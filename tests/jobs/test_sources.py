@@ -225,7 +225,7 @@ def test_pillow_images_of_deep_modes_are_opened():
 def test_a_path_that_no_file_system_takes_is_not_there():
     for name in ("x" * 300, "x" * 5000, "a\0b"):
         with pytest.raises(InputError, match="is not there; say where it lies with --source"):
-            sources.located(Asset(role="source", path=name, sha256="0" * 64), Path("p.png"), None, "--source")
+            sources.find_asset(Asset(role="source", path=name, sha256="0" * 64), Path("p.png"), None, "--source")
 
 
 def test_what_is_no_picture_is_an_input_error(tmp_path):

@@ -17,7 +17,7 @@ from reverie.network import Network
 from reverie.objective import logit
 from reverie.objective.resolve import resolve
 from reverie.recipe import Recipe
-from reverie.recipe.presets import preset, presets
+from reverie.recipe.presets import all_presets, preset
 from tests.oracle.networks import noise, tiny_network
 
 IMAGE = noise(1, 3, 16, 16)
@@ -205,7 +205,7 @@ def test_a_device_number_beyond_all_reason_is_refused() -> None:
         resolve_device("cuda:99999999999")
 
 
-@pytest.mark.parametrize("name", sorted(presets()))
+@pytest.mark.parametrize("name", sorted(all_presets()))
 def test_every_preset_means_something_to_its_network(name: str) -> None:
     recipe = Recipe.of(preset(name))
     bundled = zoo.entry(recipe.network).bundled

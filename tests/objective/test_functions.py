@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverie.errors import UnknownName, UsageError
-from reverie.recipe.grammar import FUNCTIONS, Guide, Target, files, guide, parse
+from reverie.recipe.grammar import FUNCTIONS, Guide, Target, files, parse_guide, parse_objective
 
 NAME = st.text(st.characters(exclude_characters='"', exclude_categories=("Cs",)), min_size=1, max_size=12)
 FILE = NAME.map(lambda name: f"{name}.png")
@@ -53,14 +53,14 @@ def targets(draw: st.DrawFn) -> Target:
 @settings(max_examples=300)
 @given(st.lists(targets(), min_size=1, max_size=4))
 def test_what_is_written_back_is_read_again(terms: list[Target]) -> None:
-    assert parse(" ".join(term.text() for term in terms)) == tuple(terms)
+    assert parse_objective(" ".join(term.text() for term in terms)) == tuple(terms)
 
 
 @settings(max_examples=200)
 @given(FILE, st.just("") | st.sampled_from(["stage3", "a/b", "x+y", "5"]), WEIGHT, st.just("") | FILE)
 def test_a_guide_written_back_is_read_again(file: str, layer: str, weight: float, mask: str) -> None:
     made = Guide(file, layer, weight, mask)
-    assert guide(made.text()) == made
+    assert parse_guide(made.text()) == made
 
 
 @pytest.mark.parametrize(("text", "meant"), [
@@ -79,7 +79,7 @@ def test_a_guide_written_back_is_read_again(file: str, layer: str, weight: float
     ("mean", Target(1, "", "mean")),
 ])
 def test_each_form_means_what_the_grammar_says(text: str, meant: Target) -> None:
-    assert parse(text) == (meant,)
+    assert parse_objective(text) == (meant,)
 
 
 @pytest.mark.parametrize(("text", "meant"), [
@@ -93,13 +93,13 @@ def test_each_form_means_what_the_grammar_says(text: str, meant: Target) -> None
     ("C:\\a.jpg@x", Guide("C:\\a.jpg", "x")),
 ])
 def test_each_form_of_a_guide(text: str, meant: Guide) -> None:
-    assert guide(text) == meant
+    assert parse_guide(text) == meant
 
 
 @pytest.mark.parametrize("text", ["", " ", "@stage3", "a.jpg@", "a.jpg*0", "a.jpg*1e999", "'a.jpg", "a.jpg|"])
 def test_a_bad_guide_is_refused_in_a_sentence(text: str) -> None:
     with pytest.raises(UsageError) as caught:
-        guide(text)
+        parse_guide(text)
     assert str(caught.value).startswith("The guide ") and str(caught.value).endswith(".")
 
 
@@ -135,32 +135,32 @@ BAD = {
 @pytest.mark.parametrize("text", BAD)
 def test_bad_text_is_refused_in_one_sentence(text: str) -> None:
     with pytest.raises(UsageError) as caught:
-        parse(text)
+        parse_objective(text)
     assert BAD[text] in str(caught.value) and str(caught.value).endswith(".")
 
 
 def test_an_unknown_function_gets_the_nearest_known() -> None:
     with pytest.raises(UnknownName, match="no function 'caricatur'; did you mean 'caricature'"):
-        parse("caricatur(stage3)")
+        parse_objective("caricatur(stage3)")
 
 
 @settings(max_examples=300)
 @given(st.text("atop05 .,:*+-|()@'\"png", max_size=16))
 def test_any_text_is_either_read_or_a_usage_error(text: str) -> None:
     try:
-        terms = parse(text)
+        terms = parse_objective(text)
     except UsageError:
         return
     for term in terms:
         assert math.isfinite(term.weight)
-        assert parse(term.text()) == (term,)
+        assert parse_objective(term.text()) == (term,)
 
 
 def test_every_function_has_an_example_that_is_read() -> None:
     for name, example in FUNCTIONS.items():
-        assert parse(example)[0].function == name
+        assert parse_objective(example)[0].function == name
 
 
 def test_the_files_of_an_objective_are_told_once() -> None:
-    terms = parse("stage3|a.png + direction(stage3, b.jpg)|a.png")
+    terms = parse_objective("stage3|a.png + direction(stage3, b.jpg)|a.png")
     assert files(terms, [Guide("b.jpg", mask="c.png")]) == (("mask", "a.png"), ("guide", "b.jpg"), ("mask", "c.png"))

@@ -72,13 +72,13 @@ def test_a_layer_without_places_matches_as_a_whole() -> None:
 
 @given(st.integers(1, 40), st.integers(1, 12))
 def test_chunks_change_nothing(chunk: int, rows: int) -> None:
-    vectors, whole = seeded(rows, 4, seed=3), guide.CHUNK
+    vectors, whole = seeded(rows, 4, seed=3), guide.LARGEST_TABLE
     expected = best(A["conv"], vectors)
-    guide.CHUNK = chunk
+    guide.LARGEST_TABLE = chunk
     try:
         assert torch.equal(best(A["conv"], vectors), expected)
     finally:
-        guide.CHUNK = whole
+        guide.LARGEST_TABLE = whole
 
 
 class Largest(TorchDispatchMode):
@@ -99,7 +99,7 @@ def test_memory_stays_flat_however_large_picture_and_guide_are() -> None:
     a, vectors = torch.rand(1, 8, 250, 200), torch.rand(3000, 8)
     with Largest() as largest:
         match("conv", vectors).score({"conv": a})
-    assert largest.count <= guide.CHUNK < 250 * 200 * 3000 / 30
+    assert largest.count <= guide.LARGEST_TABLE < 250 * 200 * 3000 / 30
 
 
 @pytest.mark.parametrize("power", [0.0, 1.0, 2.5])

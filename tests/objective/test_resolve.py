@@ -15,7 +15,7 @@ from reverie.objective import Objective, Sight, log_probability, logit, match
 from reverie.objective.place import fitted_mask
 from reverie.objective.resolve import Assets, features, guidance, guide_layers, guided, resolve
 from reverie.recipe import Recipe, grammar
-from reverie.recipe.grammar import guide
+from reverie.recipe.grammar import parse_guide
 from tests.oracle.networks import noise, tiny_network
 
 IMAGE = noise(1, 3, 32, 32)
@@ -115,19 +115,19 @@ def test_a_guided_term_is_the_match_with_all_pictures_of_a_folder(tiny: Network)
     layer = tiny.require_layer("relu2")
     both = torch.cat([features(tiny, layer, [each]) for each in (GUIDE, IMAGE)])
     seen = tiny.capture(IMAGE, ["relu2"])
-    found = guided(tiny, guide("folder@mixed2*0.5"), "cosine", ASSETS)
+    found = guided(tiny, parse_guide("folder@mixed2*0.5"), "cosine", ASSETS)
     torch.testing.assert_close(found.score(seen), 0.5 * match("relu2", both, "cosine").score(seen))
     assert [term.name for term in found.terms] == ["folder@relu2"]
 
 
 def test_the_layers_of_a_guide_share_its_weight(tiny: Network) -> None:
-    assert [t.weight for t in guided(tiny, guide("g.jpg@relu1+relu2*3"), assets=ASSETS).terms] == [1.5, 1.5]
+    assert [t.weight for t in guided(tiny, parse_guide("g.jpg@relu1+relu2*3"), assets=ASSETS).terms] == [1.5, 1.5]
     assert [each.name for each in guide_layers(tiny)] == ["relu2"]
     assert [each.name for each in guide_layers(replace(tiny, guide="first+conv2"))] == ["relu1", "conv2"]
     with pytest.raises(UsageError, match="Say which layer of tiny"):
         guide_layers(replace(tiny, objective="owl"))
     with pytest.raises(UnknownName, match="no layer 'rellu2'"):
-        guided(tiny, guide("g.jpg@rellu2"), assets=ASSETS)
+        guided(tiny, parse_guide("g.jpg@rellu2"), assets=ASSETS)
 
 
 def test_a_guide_is_looked_at_once_however_often_it_is_asked_for(tiny: Network) -> None:

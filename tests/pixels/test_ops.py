@@ -95,7 +95,7 @@ def test_the_bands_add_up_to_the_picture(h: int, w: int, levels: int) -> None:
 @given(st.integers(1, 50), st.integers(1, 50), st.integers(0, 5))
 def test_split_agrees_with_its_twin(h: int, w: int, levels: int) -> None:
     x = image(h, w)
-    ours, theirs = ops.split(x, ops.held((h, w), levels)), twins.split(array(x), levels)
+    ours, theirs = ops.split(x, ops.levels_in((h, w), levels)), twins.split(array(x), levels)
     assert len(ours) == len(theirs)
     for band, twin in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(array(band), twin, atol=1e-12)
@@ -143,7 +143,7 @@ def test_local_strength_agrees_with_its_twin(h: int, w: int, reach: int) -> None
 
 @given(st.integers(1, 3000), st.integers(1, 3000), st.integers(1, 3000))
 def test_fitted_has_the_long_side_asked_for_and_no_side_below_one(h: int, w: int, long: int) -> None:
-    size = ops.fitted((h, w), long)
+    size = ops.fitted_size((h, w), long)
     assert max(size) == long
     assert min(size) >= 1
     assert abs(min(size) - max(1.0, min(h, w) * long / max(h, w))) <= 0.5

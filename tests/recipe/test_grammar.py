@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reverie.errors import UsageError
-from reverie.recipe.grammar import Guide, Kind, Target, guide, parse
+from reverie.recipe.grammar import Guide, Target, TargetKind, parse_guide, parse_objective
 from reverie.recipe.schedule import objectives
 
 WORD = st.from_regex(r"[A-Za-z_/é][\w./]{0,12}", fullmatch=True).filter(
@@ -24,7 +24,7 @@ SPACE = st.sampled_from(["", " ", "\t ", "\n"])
 @st.composite
 def written(draw: st.DrawFn) -> tuple[str, Target]:
     """A term without its sign, and what it means."""
-    kind: Kind = draw(st.sampled_from(["", "layer", "class", "channel"]))
+    kind: TargetKind = draw(st.sampled_from(["", "layer", "class", "channel"]))
     name, last = draw(WORD | NUMBER), None
     form = draw(st.sampled_from(["bare", "double", "single", "range"]))
     text = name
@@ -59,7 +59,7 @@ def test_what_is_written_is_what_is_meant(
         text += ("" if hidden else sign) + space + piece
         factor = -1 if sign == "-" and not hidden else 1
         meant.append(Target(factor * target.weight, target.kind, target.name, target.channel, target.last))
-    assert parse(text) == tuple(meant)
+    assert parse_objective(text) == tuple(meant)
 
 
 @pytest.mark.parametrize(
@@ -94,22 +94,22 @@ def test_what_is_written_is_what_is_meant(
     ],
 )
 def test_each_form_means_what_the_grammar_says(text: str, meant: Target) -> None:
-    assert parse(text) == (meant,)
+    assert parse_objective(text) == (meant,)
 
 
 def test_signs_belong_to_the_term_behind_them() -> None:
-    assert [target.weight for target in parse("0.5*a - 2*b + c - d")] == [0.5, -2, 1, -1]
+    assert [target.weight for target in parse_objective("0.5*a - 2*b + c - d")] == [0.5, -2, 1, -1]
 
 
 def test_a_range_names_both_its_ends_and_all_between() -> None:
-    (target,) = parse("features.9..12")
+    (target,) = parse_objective("features.9..12")
     assert target.names() == ("features.9", "features.10", "features.11", "features.12")
-    assert parse("3..3")[0].names() == ("3",)
-    assert parse("3..5")[0].names() == ("3", "4", "5")
+    assert parse_objective("3..3")[0].names() == ("3",)
+    assert parse_objective("3..5")[0].names() == ("3", "4", "5")
 
 
 def test_a_plain_target_names_itself() -> None:
-    assert parse("features.9")[0].names() == ("features.9",)
+    assert parse_objective("features.9")[0].names() == ("features.9",)
 
 
 BAD = {
@@ -163,7 +163,7 @@ BAD = {
 @pytest.mark.parametrize("text", BAD)
 def test_bad_text_is_refused_in_one_sentence_that_points_at_the_fault(text: str) -> None:
     with pytest.raises(UsageError) as caught:
-        parse(text)
+        parse_objective(text)
     said = str(caught.value)
     assert BAD[text] in said
     assert said.endswith(".")
@@ -174,7 +174,7 @@ def test_bad_text_is_refused_in_one_sentence_that_points_at_the_fault(text: str)
 @given(st.text("ab09 .:*+-|'\"e\n٣é", max_size=14))
 def test_any_text_is_either_read_or_a_usage_error(text: str) -> None:
     try:
-        targets = parse(text)
+        targets = parse_objective(text)
     except UsageError as error:
         assert repr(text) in str(error) or not text.strip()  # noqa: PT017
         return
@@ -190,12 +190,12 @@ def test_any_text_is_either_read_or_a_usage_error(text: str) -> None:
 @pytest.mark.parametrize("text", ["a.²..3", "²..³", "owl:" + 5000 * "9", "a.1.." + 5000 * "9"])
 def test_digits_that_are_no_number_are_refused(text: str) -> None:
     with pytest.raises(UsageError):
-        parse(text)
+        parse_objective(text)
 
 
 def test_two_dots_alone_are_no_name() -> None:
     with pytest.raises(UsageError):
-        parse("..")
+        parse_objective("..")
 
 
 def test_reading_objectives_and_recipes_does_not_import_torch() -> None:
@@ -208,15 +208,15 @@ def test_reading_objectives_and_recipes_does_not_import_torch() -> None:
 @pytest.mark.parametrize("name", ["a\"b'c.jpg", "'\".png", "\"\"x''.jpg", "it's.jpg", 'say "owl".jpg', "a;b\"'.jpg"])
 def test_a_name_may_have_both_kinds_of_quotes(name: str) -> None:
     made = Guide(name, layer="stage3", weight=0.5, mask=name)
-    assert guide(made.text()) == made
+    assert parse_guide(made.text()) == made
     term = Target(1.0, "layer", name, mask=name.rpartition(".")[0] + ".png")
-    (read,) = parse(term.text())
+    (read,) = parse_objective(term.text())
     assert (read.name, read.mask) == (term.name, term.mask)
     assert len(objectives(f"{term.text()}; owl")) == 2
 
 
 def test_quotes_in_quotes_are_doubled() -> None:
-    assert guide("\"a\"\"b'c.jpg\"@stage3").file == "a\"b'c.jpg"
-    assert guide("'it''s.jpg'*2") == Guide("it's.jpg", weight=2.0)
+    assert parse_guide("\"a\"\"b'c.jpg\"@stage3").file == "a\"b'c.jpg"
+    assert parse_guide("'it''s.jpg'*2") == Guide("it's.jpg", weight=2.0)
     with pytest.raises(UsageError, match="cannot be read"):
-        guide('"a"b.jpg"')
+        parse_guide('"a"b.jpg"')

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from reverie import recipe as recipes
 from reverie.errors import InputError, UnknownName, UsageError
 from reverie.recipe import Recipe, Run
-from reverie.recipe.presets import preset, presets
+from reverie.recipe.presets import all_presets, preset
 from reverie.recipe.validators import setting
 
 WHOLE = st.integers(1, 100_000)
@@ -199,11 +199,11 @@ def test_an_unknown_option_offers_the_nearest() -> None:
 
 
 def test_run_takes_its_own_options_only() -> None:
-    assert recipes.run({}) == Run()
-    made = recipes.run({"device": "cuda:1", "threads": 2, "weights": "a.pth", "precision": "fp32"})
+    assert recipes.valid_run({}) == Run()
+    made = recipes.valid_run({"device": "cuda:1", "threads": 2, "weights": "a.pth", "precision": "fp32"})
     assert (made.device, made.threads, made.weights) == ("cuda:1", 2, Path("a.pth"))
     with pytest.raises(UnknownName):
-        recipes.run({"steps": 3})
+        recipes.valid_run({"steps": 3})
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_run_takes_its_own_options_only() -> None:
 )
 def test_bad_run_options_are_refused_in_one_sentence(name: str, value: object) -> None:
     with pytest.raises(UsageError, match=f"^--{name.replace('_', '-')} ") as caught:
-        recipes.run({name: value})
+        recipes.valid_run({name: value})
     assert str(caught.value).endswith(f"not {value!r}.")
     assert "pattern" not in str(caught.value)
 
@@ -221,17 +221,17 @@ def test_one_number_is_not_several() -> None:
     assert refused("smooth_kernel", [3, 5]) == "--smooth-kernel must be 0 or an odd number from 3 to 255, not [3, 5]."
 
 
-@pytest.mark.parametrize("name", sorted(presets()))
+@pytest.mark.parametrize("name", sorted(all_presets()))
 def test_every_preset_is_a_valid_recipe_with_a_line_for_people(name: str) -> None:
     Recipe.of(preset(name))
-    about = presets()[name]["about"]
+    about = all_presets()[name]["about"]
     assert about
     assert "\n" not in about
     assert "about" not in preset(name)
 
 
 def test_an_unknown_preset_offers_the_nearest() -> None:
-    name = sorted(presets())[0]
+    name = sorted(all_presets())[0]
     with pytest.raises(UnknownName, match=f"no preset '{name}x'; did you mean '{name}'"):
         preset(name + "x")
     with pytest.raises(UnknownName, match="no preset 'zzzz'; 'reverie presets' lists them"):
@@ -242,10 +242,10 @@ def test_recipes_are_read_from_toml_and_json(tmp_path: Path) -> None:
     toml, text = tmp_path / "a.toml", tmp_path / "b"
     toml.write_text('objective = "0.5*owl"\nsteps = 3\n', "utf-8")
     text.write_text('\n {"objective": "0.5*owl", "steps": 3}', "utf-8")
-    assert recipes.read(toml) == recipes.read(text) == {"objective": "0.5*owl", "steps": 3}
+    assert recipes.read_settings(toml) == recipes.read_settings(text) == {"objective": "0.5*owl", "steps": 3}
     for path in (toml, text):  # some editors begin a file with a byte order mark
         path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().strip())
-        assert recipes.read(path) == {"objective": "0.5*owl", "steps": 3}
+        assert recipes.read_settings(path) == {"objective": "0.5*owl", "steps": 3}
 
 
 def written(folder: Path, content: bytes) -> Path:
@@ -260,14 +260,14 @@ def written(folder: Path, content: bytes) -> Path:
 def test_a_file_that_is_no_recipe_is_refused_and_named(tmp_path: Path, content: bytes) -> None:
     path = written(tmp_path, content)
     with pytest.raises(InputError, match="recipe") as caught:
-        recipes.read(path)
+        recipes.read_settings(path)
     assert str(path) in str(caught.value)
 
 
 def test_a_recipe_that_is_absent_or_a_folder_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path / "none.toml", tmp_path):
         with pytest.raises(InputError, match="cannot be read"):
-            recipes.read(path)
+            recipes.read_settings(path)
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_a_recipe_that_is_absent_or_a_folder_is_refused(tmp_path: Path) -> None:
 )
 def test_a_hostile_json_recipe_is_refused(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(InputError):
-        recipes.read(written(tmp_path, content))
+        recipes.read_settings(written(tmp_path, content))
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_a_set_value_is_json_where_it_is_and_text_elsewhere(text: str, value: ob
 
 def test_the_presets_file_is_plain_toml() -> None:
     source = Path(recipes.__file__).with_name("presets.toml").read_text("utf-8")
-    assert tomllib.loads(source) == presets()
+    assert tomllib.loads(source) == all_presets()
 
 
 def test_what_changes_from_octave_to_octave_is_a_list_in_text_in_toml_and_in_python() -> None:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from reverie.errors import InputError
 from reverie.recipe import Recipe, record
-from reverie.recipe.record import Asset, Record, parse, versions
+from reverie.recipe.record import Asset, Record, parse_record, versions
 
 HERE = Path("dream.png")
 ASSETS = st.lists(
@@ -40,7 +40,7 @@ def example(**changes: Any) -> Record:
 
 @given(RECORDS)
 def test_a_record_survives_its_text(made: Record) -> None:
-    again = parse(made.text(), HERE)
+    again = parse_record(made.text(), HERE)
     assert again == made
     assert again.text() == made.text()
 
@@ -76,12 +76,12 @@ def test_a_record_cannot_be_changed() -> None:
 
 def test_a_file_name_that_is_no_unicode_can_be_recorded() -> None:
     made = example(assets=(Asset(role="source", path=os.fsdecode(b"a\xff.png"), sha256="00"),))
-    assert parse(made.text(), HERE) == made
+    assert parse_record(made.text(), HERE) == made
 
 
 def test_a_picture_without_a_record_is_refused() -> None:
     with pytest.raises(InputError, match=r"dream\.png carries no record of Reverie"):
-        parse(None, HERE)
+        parse_record(None, HERE)
 
 
 def changed(**changes: Any) -> str:
@@ -109,24 +109,24 @@ def changed(**changes: Any) -> str:
 )
 def test_a_damaged_record_is_refused(text: str) -> None:
     with pytest.raises(InputError, match=r"The record in dream\.png cannot be read"):
-        parse(text, HERE)
+        parse_record(text, HERE)
 
 
 def test_a_record_of_a_newer_reverie_says_so() -> None:
     with pytest.raises(InputError, match="newer Reverie; update"):
-        parse(changed(reverie=record.SCHEMA + 1), HERE)
+        parse_record(changed(reverie=record.SCHEMA + 1), HERE)
 
 
 @given(st.text())
 def test_any_text_is_read_or_refused(text: str) -> None:
     with pytest.raises(InputError):
-        parse(text, HERE)
+        parse_record(text, HERE)
 
 
 @pytest.mark.parametrize("text", ["[" * 200_000, "9" * 5000], ids=["deep", "huge"])
 def test_a_hostile_record_is_refused(text: str) -> None:
     with pytest.raises(InputError):
-        parse(text, HERE)
+        parse_record(text, HERE)
 
 
 def test_versions_name_what_decides_the_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -144,4 +144,4 @@ def test_versions_name_what_decides_the_bytes(monkeypatch: pytest.MonkeyPatch) -
 def test_a_picture_of_a_batch_has_a_number_from_zero() -> None:
     text = example().text().replace('"part":0', '"part":-1')
     with pytest.raises(InputError, match="damaged or edited"):
-        parse(text, HERE)
+        parse_record(text, HERE)

@@ -28,7 +28,7 @@ from reverie.loop.render import render
 from reverie.pixels.ops import resize
 from reverie.pixels.param import Pixels
 from reverie.pixels.transform import Transform, compose, cut, grain, gray, jitter, pad, turn, wander
-from reverie.recipe import Recipe, run
+from reverie.recipe import Recipe, valid_run
 from reverie.tile import Tiles
 from reverie.tile.huge import combine, moves, through
 from tests.oracle.networks import noise, tiny_network
@@ -143,7 +143,7 @@ def test_only_what_allows_it_is_kept_small(
     monkeypatch.setattr(budget, "VAST", 64 * 64)
     plan = planned((64, 64), **values)
     assert budget.can_keep(plan) is keeps
-    look = budget.fitted(plan, run({"tile": 64})).look
+    look = budget.fit_plan(plan, valid_run({"tile": 64})).look
     assert isinstance(look, Tiles) and look.keeps is keeps
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from reverie.ascent.gradient import image_gradient
-from reverie.jobs.budget import fitted
+from reverie.jobs.budget import fit_plan
 from reverie.loop.plan import prepare
 from reverie.loop.render import render
 from reverie.network import Network
@@ -87,5 +87,5 @@ def test_a_dream_goes_on_in_tiles_and_the_plan_tells() -> None:
 
 def test_a_plan_for_a_gpu_can_retreat() -> None:
     plan = prepare(tiny_network(), Recipe(), (64, 64))
-    assert isinstance(fitted(replace(plan, device=torch.device("cuda")), Run()).look, Retreat)
-    assert fitted(plan, Run()).look is image_gradient
+    assert isinstance(fit_plan(replace(plan, device=torch.device("cuda")), Run()).look, Retreat)
+    assert fit_plan(plan, Run()).look is image_gradient

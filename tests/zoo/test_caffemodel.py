@@ -41,7 +41,7 @@ PATH = Path("some.caffemodel")
 @pytest.mark.parametrize("old", [False, True], ids=["layer", "layers"])
 @pytest.mark.parametrize(("double", "chunks"), [(False, 1), (True, 1), (False, 3)])
 def test_what_was_written_is_read(old: bool, double: bool, chunks: int) -> None:
-    found = caffemodel.read(PATH, caffe.caffemodel(LAYERS, old=old, double=double, chunks=chunks))
+    found = caffemodel.read_caffemodel(PATH, caffe.caffemodel(LAYERS, old=old, double=double, chunks=chunks))
     assert {key: tuple(value.shape) for key, value in found.items()} == {
         "conv1.3x3.weight": (4, 3, 2, 2),
         "conv1.3x3.bias": (4,),
@@ -64,7 +64,8 @@ def vgg_like() -> Network:
 
 
 def test_a_network_that_takes_rgb_sees_what_caffe_saw_in_bgr() -> None:
-    made, turned = caffemodel.renamed(caffemodel.read(PATH, caffe.caffemodel(LAYERS)), vgg_like())
+    tensors = caffemodel.read_caffemodel(PATH, caffe.caffemodel(LAYERS))
+    made, turned = caffemodel.rename_caffe_tensors(tensors, vgg_like())
     assert turned
     assert set(made) == {"features.0.weight", "features.0.bias", "classifier.1.weight", "classifier.1.bias"}
     rgb = noise(1, 3, 4, 4) * 255 - torch.tensor([123.0, 117, 104]).view(1, 3, 1, 1)
@@ -79,7 +80,7 @@ def test_every_layer_of_places_vgg16_finds_its_home() -> None:
     own = network.module.state_dict()
     convs = [f"conv{block}_{at}" for block, depth in enumerate((2, 2, 3, 3, 3), 1) for at in range(1, depth + 1)]
     keys = [f"{layer}.{kind}" for layer in (*convs, "fc6", "fc7", "fc8a") for kind in ("weight", "bias")]
-    made, turned = caffemodel.renamed(dict(zip(keys, own.values(), strict=True)), network)
+    made, turned = caffemodel.rename_caffe_tensors(dict(zip(keys, own.values(), strict=True)), network)
     assert turned
     assert {key: value.shape for key, value in made.items()} == {key: value.shape for key, value in own.items()}
 
@@ -131,10 +132,10 @@ def test_an_archive_without_one_model_is_refused(tmp_path: Path) -> None:
         for inside in ("a.caffemodel", "b.caffemodel"):
             archive.addfile(tarfile.TarInfo(inside))
     with pytest.raises(InputError, match="has 2 Caffe models in it, not one"):
-        weights.read(tmp_path / "a")
+        weights.read_weights(tmp_path / "a")
     (tmp_path / "b").write_bytes(gzip.compress(b"no archive"))
     with pytest.raises(InputError, match="damaged or cut short"):
-        weights.read(tmp_path / "b")
+        weights.read_weights(tmp_path / "b")
 
 
 def test_the_caffe_model_of_another_network_is_refused(tmp_path: Path) -> None:
@@ -148,7 +149,7 @@ def test_the_caffe_model_of_another_network_is_refused(tmp_path: Path) -> None:
 def test_what_only_looks_like_a_caffe_model_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a").write_bytes(content)
     with pytest.raises(InputError, match="is no weights file"):
-        weights.read(tmp_path / "a")
+        weights.read_weights(tmp_path / "a")
 
 
 def test_a_blob_that_does_not_fill_its_shape_is_refused() -> None:
@@ -156,7 +157,7 @@ def test_a_blob_that_does_not_fill_its_shape_is_refused() -> None:
     lying = content.replace(b"\x04\x03\x02\x02", b"\x05\x03\x02\x02")
     assert lying != content
     with pytest.raises(InputError, match=r"damaged: conv1\.3x3\.weight"):
-        caffemodel.read(PATH, lying)
+        caffemodel.read_caffemodel(PATH, lying)
 
 
 @given(st.data())
@@ -167,7 +168,7 @@ def test_a_damaged_model_is_read_or_refused_and_nothing_else(data: st.DataObject
     cut = data.draw(st.integers(0, len(content)))
     for damaged in (content, content[:cut]):
         try:
-            found = caffemodel.read(PATH, bytes(damaged))
+            found = caffemodel.read_caffemodel(PATH, bytes(damaged))
         except InputError:
             continue
-        caffemodel.renamed(found, vgg_like())
+        caffemodel.rename_caffe_tensors(found, vgg_like())

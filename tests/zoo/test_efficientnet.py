@@ -169,7 +169,7 @@ def test_a_file_of_another_lite_is_refused() -> None:
 
 def test_a_key_goes_to_the_layer_that_it_is_an_alias_of() -> None:
     given = torch.load(packaged("efficientnet_lite1"), weights_only=True)
-    state = weights.read(packaged("efficientnet_lite1"))
+    state = weights.read_weights(packaged("efficientnet_lite1"))
     assert state.tensors.keys() == given.keys()
     own = zoo.load("efficientnet_lite1", packaged("efficientnet_lite1")).module.state_dict()
     assert len(given) == len(own)

@@ -17,7 +17,7 @@ import pytest
 
 from reverie.errors import InputError, MissingError, OutputError, UnknownName, UsageError
 from reverie.zoo import fetch
-from reverie.zoo.catalog import SIZES, Published, entries, places, published, synsets
+from reverie.zoo.catalog import SIZES, Published, entries, label_places, published, synsets
 from reverie.zoo.labels import imagenet, inception5h
 from tests.support.loopback import Server, serving
 
@@ -151,7 +151,7 @@ def test_an_address_that_is_none_is_refused(cache: Path, publish: Publish, monke
 def test_a_server_that_never_ends_does_not_fill_the_disk(
     cache: Path, server: Server, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fetch, "LARGEST", 1000)
+    monkeypatch.setattr(fetch, "LARGEST_DOWNLOAD", 1000)
     publish(server.url("a.pth", "whole"))
     assert "sends far more than any weights have" in refused(cache)
 
@@ -233,7 +233,7 @@ def test_offline_keeps_to_what_is_here(
     assert fetch.ensure(NAME, copy, forbidden=True, check=True).exists()
     monkeypatch.setenv("REVERIE_OFFLINE", "perhaps")
     with pytest.raises(UsageError, match="must be 1 or 0"):
-        fetch.offline()
+        fetch.is_offline()
 
 
 def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,16 +315,16 @@ def test_a_file_that_the_user_has_is_adopted(cache: Path, tmp_path: Path, publis
     publish(sha256=SHA[:8])
     file = tmp_path / "mine"
     file.write_bytes(CONTENT)
-    assert fetch.adopt(NAME, file, copy).trust == "published"
+    assert fetch.adopt_file(NAME, file, copy).trust == "published"
     right(cache)
     assert file.read_bytes() == CONTENT
     publish(sha256="00000000")
-    assert fetch.adopt(NAME, file, copy).trust == "imported"
+    assert fetch.adopt_file(NAME, file, copy).trust == "imported"
     right(cache, "imported")
     file.write_bytes(b"short")
     for bad in (file, tmp_path / "none", tmp_path):
         with pytest.raises(InputError):
-            fetch.adopt(NAME, bad, copy)
+            fetch.adopt_file(NAME, bad, copy)
     right(cache, "imported")
     assert [each.name for each in fetch.receipts()] == [NAME]
 
@@ -356,11 +356,11 @@ def test_the_table_says_of_everything_where_it_is_and_what_is_not_known() -> Non
 
 
 def test_lists_of_classes_are_whole_and_in_order() -> None:
-    scenes = places("places365")
+    scenes = label_places("places365")
     assert len(scenes) == len(set(scenes)) == 365
     assert (scenes[0], scenes[8], scenes[364]) == ("airfield", "apartment building/outdoor", "zen garden")
-    assert len(places("places205")) == len(set(places("places205"))) == 205
-    assert places("places205")[:3] == ("abbey", "airport terminal", "alley")
+    assert len(label_places("places205")) == len(set(label_places("places205"))) == 205
+    assert label_places("places205")[:3] == ("abbey", "airport terminal", "alley")
     ids = synsets(1000)
     assert list(ids) == sorted(set(ids)) and len(ids) == 1000
     names = imagenet()

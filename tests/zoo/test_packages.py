@@ -182,4 +182,4 @@ def test_a_package_that_is_not_named_is_never_installed() -> None:
 def test_the_real_packages_hold_what_the_table_says(name: str) -> None:
     if packages.installed(published(name)) is None:
         pytest.skip(f"{published(name).package} is not installed")
-    assert packages.located(published(name)).name == published(name).file
+    assert packages.packaged_file(published(name)).name == published(name).file

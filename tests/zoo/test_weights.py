@@ -17,7 +17,7 @@ from reverie import zoo
 from reverie.errors import InputError
 from reverie.network import Network
 from reverie.zoo import fetch, weights
-from reverie.zoo.catalog import places, published
+from reverie.zoo.catalog import label_places, published
 from tests.oracle.networks import tiny_network
 
 NAME = "squeezenet1_1"
@@ -62,7 +62,7 @@ def test_a_checkpoint_of_python_2_and_its_wrapped_keys_are_read(tmp_path: Path) 
     content = as_python_2(buffer.getvalue())
     assert b"r\xe9snet" in content and b"X\x05\0\0\0" not in content
     (tmp_path / "a.pth.tar").write_bytes(content)
-    assert holds(weights.filled(tiny_network(), weights.read(tmp_path / "a.pth.tar")), dict(tensors))
+    assert holds(weights.filled(tiny_network(), weights.read_weights(tmp_path / "a.pth.tar")), dict(tensors))
 
 
 def test_a_module_wrapped_in_the_middle_is_found(tmp_path: Path) -> None:
@@ -80,17 +80,17 @@ def test_batches_need_not_have_been_counted(tmp_path: Path) -> None:
     network = zoo.load("resnet18@places365", tmp_path / "a")
     assert holds(network, tensors)
     assert network.name == "resnet18@places365"
-    assert network.labels == places("places365")
+    assert network.labels == label_places("places365")
     assert network.require_class("zen garden") == 364
     with pytest.raises(InputError, match=r"tell 365 classes apart, not the 1000 of resnet18; they may be .*@places365"):
-        zoo.imported("resnet18", tmp_path / "a")
+        zoo.import_weights("resnet18", tmp_path / "a")
     assert zoo.load("resnet18", tmp_path / "a").labels == ()  # nobody said what they are
 
 
 def test_a_converted_file_says_of_itself_what_it_is(tmp_path: Path, cache: Path) -> None:
     tensors = random(NAME)
     torch.save(tensors, tmp_path / "a")
-    known = zoo.imported(NAME, tmp_path / "a")
+    known = zoo.import_weights(NAME, tmp_path / "a")
     kept = cache / f"{NAME}.safetensors"
     assert known.source == fetch._digest(tmp_path / "a")
     assert load_file(kept).keys() == tensors.keys()
@@ -99,13 +99,13 @@ def test_a_converted_file_says_of_itself_what_it_is(tmp_path: Path, cache: Path)
         assert network.synsets[55] == "n01729977"
     assert zoo.load(NAME).sha256 == known.source  # a Record speaks of what was published
     again = tmp_path / "b"
-    weights.save(again, zoo.load(NAME), {"labels": "imagenet"})
+    weights.save_weights(again, zoo.load(NAME), {"labels": "imagenet"})
     assert again.read_bytes() == kept.read_bytes()
 
 
 def test_a_converted_file_that_was_damaged_is_refused_by_name(tmp_path: Path, cache: Path) -> None:
     torch.save(random(NAME), tmp_path / "a")
-    zoo.imported(NAME, tmp_path / "a")
+    zoo.import_weights(NAME, tmp_path / "a")
     kept = cache / f"{NAME}.safetensors"
     content = bytearray(kept.read_bytes())
     for at in (-1, 3):  # a weight, and the length of the header
@@ -135,7 +135,7 @@ def test_what_the_table_says_of_other_weights_holds_without_a_file(name: str) ->
     entry = published(name)
     with torch.device("meta"):
         network = zoo.architecture(name)
-    assert (network.name, network.labels) == (name, places(entry.labels))
+    assert (network.name, network.labels) == (name, label_places(entry.labels))
     if entry.mean is None:
         assert network.mean == (0.485, 0.456, 0.406)
     else:
@@ -145,7 +145,7 @@ def test_what_the_table_says_of_other_weights_holds_without_a_file(name: str) ->
 
 def test_real_squeezenet_weights_classify_through_the_cache(shared: Path) -> None:
     file = shared / "weights" / "squeezenet1_0-imagenet-fp16.safetensors"
-    zoo.imported("squeezenet1_0", file)
+    zoo.import_weights("squeezenet1_0", file)
     network = zoo.load("squeezenet1_0", offline=True)
     assert holds(network, dict(zoo.load("squeezenet1_0", file).module.state_dict()))
     seen = {}

@@ -38,7 +38,7 @@ def state() -> dict[str, Tensor]:
 
 
 def fitted(path: Path) -> Network:
-    return weights.filled(tiny_network(), weights.read(path))
+    return weights.filled(tiny_network(), weights.read_weights(path))
 
 
 def same(network: Network, tensors: dict[str, Tensor]) -> bool:
@@ -172,7 +172,7 @@ def test_real_weights_see_the_cat(shared: Path) -> None:
 def test_weights_are_read_from_safetensors(tmp_path: Path) -> None:
     path = tmp_path / "a.pth"  # told by content, not by its name
     save_file({key: value.half() for key, value in state().items()}, path, {"labels": '["x"]'})
-    read = weights.read(path)
+    read = weights.read_weights(path)
     assert {value.dtype for value in read.tensors.values()} == {torch.float32}
     assert (read.sha256, read.path) == (hashlib.sha256(path.read_bytes()).hexdigest(), path)
     assert weights.labels(read, 1) == ("x",)
@@ -264,9 +264,9 @@ def test_a_zip_of_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_weights_that_are_absent_or_a_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
-        weights.read(tmp_path / "none")
+        weights.read_weights(tmp_path / "none")
     with pytest.raises(InputError, match="cannot be read"):
-        weights.read(tmp_path)
+        weights.read_weights(tmp_path)
 
 
 class Trap:
@@ -335,7 +335,7 @@ def test_nothing_is_filled_in_when_weights_are_refused(tmp_path: Path) -> None:
     tensors["logits.bias"][0] = float("nan")
     save_file(tensors, tmp_path / "a")
     with pytest.raises(InputError):
-        weights.filled(network, weights.read(tmp_path / "a"))
+        weights.filled(network, weights.read_weights(tmp_path / "a"))
     assert same(network, dict(tiny_network().module.state_dict()))
 
 

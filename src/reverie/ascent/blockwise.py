@@ -22,14 +22,14 @@ from reverie.pixels.ops import Size
 
 
 @dataclass(frozen=True)
-class Part:
+class PartialSum:
     """What a block knows of something measured over the whole picture, and how two such parts become one."""
 
     value: Tensor
     merge: Callable[[Tensor, Tensor], Tensor] = torch.add
 
 
-Walk = Generator[Part, Tensor, Tensor]
+Walk = Generator[PartialSum, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def blockwise(
     """
     known: list[Tensor] = []
     while True:
-        whole: Part | None = None
+        whole: PartialSum | None = None
         for wide, narrow in zip(over, measured or over, strict=True):
             # Whether there is a sum at all only the first block can tell, which therefore has its whole margin.
             steps = walk(wide if whole is None or known else narrow)
@@ -182,7 +182,7 @@ def blockwise(
             except StopIteration as done:
                 yield wide, done.value
                 continue
-            whole = part if whole is None else Part(whole.merge(whole.value, part.value), whole.merge)
+            whole = part if whole is None else PartialSum(whole.merge(whole.value, part.value), whole.merge)
         if whole is None:
             return
         known.append(whole.value)

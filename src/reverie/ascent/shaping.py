@@ -13,9 +13,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from reverie.ascent.blockwise import Block, Part, Walk, blocks, walked
+from reverie.ascent.blockwise import Block, PartialSum, Walk, blocks, walked
 from reverie.ascent.smoothing import Smoothing
-from reverie.pixels.ops import EPSILON, Size, bands, collapsed, held, local_rms, pyramid, without_alternation
+from reverie.pixels.ops import EPSILON, Size, bands, collapsed, levels_in, local_rms, pyramid, without_alternation
 
 NEIGHBORHOOD = (
     8  # pixels each way within which the finest band's strength is evened out; twice that in the next
@@ -31,7 +31,7 @@ Norm = Literal["mean", "std", "standard", "l2", "max", "sign", "none"]
 
 def equalized(x: Tensor, block: Block, strength: Tensor | float = 1.0) -> Walk:
     """``x`` scaled so that mean |x| = ``strength`` for each picture; all zeros stay zeros."""
-    total = yield Part(_sum(x.abs()))
+    total = yield PartialSum(_sum(x.abs()))
     return x / ((total / block.count(x)).clamp_min(EPSILON) / strength)
 
 
@@ -39,7 +39,7 @@ def blended(direction: Tensor, before: Tensor, share: float, block: Block, norm:
     """``direction`` with a ``share``, 0..1, of the one ``before``, as strong as it was."""
     strength: Tensor | float = 1.0
     if norm != "mean":
-        strength = (yield Part(_sum(direction.abs()))) / block.count(direction)
+        strength = (yield PartialSum(_sum(direction.abs()))) / block.count(direction)
     return (yield from equalized(direction.lerp(before, share), block, strength))
 
 
@@ -55,15 +55,15 @@ def normalized(g: Tensor, block: Block, norm: Norm) -> Walk:
     if norm == "mean":
         return (yield from equalized(g, block))
     if norm == "max":
-        largest = yield Part(g.abs().amax(dim=tuple(range(1, g.ndim)), keepdim=True), torch.maximum)
+        largest = yield PartialSum(g.abs().amax(dim=tuple(range(1, g.ndim)), keepdim=True), torch.maximum)
         return g / largest.clamp_min(EPSILON)
     count = block.count(g)
-    energy = yield Part(_sum(g.square()))
+    energy = yield PartialSum(_sum(g.square()))
     if norm == "l2":
         return g / energy.sqrt().clamp_min(EPSILON)
-    mean = (yield Part(_sum(g))) / count
+    mean = (yield PartialSum(_sum(g))) / count
     # Of a gradient that is the same everywhere rounding is all that deviates; it must not be raised.
-    deviation = (yield Part(_sum((g - mean).square()))) / count
+    deviation = (yield PartialSum(_sum((g - mean).square()))) / count
     scale = deviation.sqrt().maximum(1e-3 * (energy / count).sqrt()).clamp_min(EPSILON)
     return (g - mean if norm == "standard" else g) / scale
 
@@ -149,14 +149,14 @@ class Shaping:
         parts = []
         # What alternates from pixel to pixel is left out: a network with strides cannot tell it from
         # an even tone, and would weave it into a fine grid.
-        for at, band in enumerate(bands(without_alternation(g), held(block.size, self.bands))):
+        for at, band in enumerate(bands(without_alternation(g), levels_in(block.size, self.bands))):
             near = block.trimmed(NEIGHBORHOOD << at if self.spread else 0)
             parts.append((near, band if near == block else block.cut(band, near).clone()))
         return parts
 
     def _merged(self, parts: list[tuple[Block, Tensor]]) -> Walk:
         """The sum of all ``parts``, each made one strength and evened out; the list is used up."""
-        energies = yield Part(torch.stack([_sum(block.inner(part).square()) for block, part in parts]))
+        energies = yield PartialSum(torch.stack([_sum(block.inner(part).square()) for block, part in parts]))
         whole, evened = parts[0][0], self._evened(parts, energies)
         if self.pyramid == "decimated":
             return whole.inner(collapsed([band for _, band in evened], whole.size))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from reverie.atlas.attribution import EXAMPLES, Feed, Feeding, direct, examples, feeder, feeding, matching, reach
-from reverie.atlas.baseline import ChannelSurvey, references, survey
-from reverie.atlas.heatmap import energy, heated, ramp
+from reverie.atlas.attribution import EXAMPLE_COUNT, Feed, Feeding, direct, examples, feeder, feeding, matching, reach
+from reverie.atlas.baseline import ChannelSurvey, references, survey_channels
+from reverie.atlas.heatmap import heated, layer_energy, ramp
 from reverie.atlas.inspection import Excitement, Guess, Inspection, Unit, guessed, inspect
-from reverie.atlas.layer_selection import before_relu, called, distinct, worthwhile
+from reverie.atlas.layer_selection import before_relu, distinct, layer_label, worthwhile
 from reverie.atlas.sheets import Dream, dreams, sheet, sheet_size
 
 __all__ = [
-    "EXAMPLES",
+    "EXAMPLE_COUNT",
     "ChannelSurvey",
     "Dream",
     "Excitement",
@@ -20,23 +20,23 @@ __all__ = [
     "Inspection",
     "Unit",
     "before_relu",
-    "called",
     "direct",
     "distinct",
     "dreams",
-    "energy",
     "examples",
     "feeder",
     "feeding",
     "guessed",
     "heated",
     "inspect",
+    "layer_energy",
+    "layer_label",
     "matching",
     "ramp",
     "reach",
     "references",
     "sheet",
     "sheet_size",
-    "survey",
+    "survey_channels",
     "worthwhile",
 ]

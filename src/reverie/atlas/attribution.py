@@ -22,7 +22,7 @@ from reverie.network import Layer, Network
 from reverie.pixels.ops import cloud
 from reverie.recipe import Recipe
 
-EXAMPLES = 3
+EXAMPLE_COUNT = 3
 EXAMPLE_SIDE = 192
 
 
@@ -147,7 +147,7 @@ def reach(network: Network, layer: str, picture: Tensor | None = None) -> Iterat
 def examples(
     network: Network,
     classes: Sequence[int],
-    count: int = EXAMPLES,
+    count: int = EXAMPLE_COUNT,
     *,
     device: str = "cpu",
     precision: str = "fp32",

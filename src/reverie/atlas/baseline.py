@@ -63,14 +63,14 @@ def references(network: Network, size: Size | None = None, count: int = REFERENC
     """Noise [1, 3, H, W] in 0..1, always the same: in turn clouds, as dreams from nothing start at, and grain with
     as much detail as a photograph has. A picture is measured against all of it."""
     side = max(SIDE, network.smallest)
-    kinds = (cloud, grain)
+    kinds = (cloud, grain_noise)
     return [
         kinds[seed % 2](size or (side, side), torch.Generator().manual_seed(seed)).to(place(network))
         for seed in range(count)
     ]
 
 
-def grain(size: Size, generator: torch.Generator) -> Tensor:
+def grain_noise(size: Size, generator: torch.Generator) -> Tensor:
     """Noise [1, 3, H, W] in 0..1 whose amplitude falls as 1/f, as that of photographs does (Field 1987)."""
     frequency = torch.hypot(torch.fft.fftfreq(size[0])[:, None], torch.fft.rfftfreq(size[1])[None])
     frequency[0, 0] = math.inf
@@ -111,7 +111,7 @@ def at_rest(network: Network, layers: Sequence[str], pictures: Iterable[Tensor])
     return found
 
 
-def survey(
+def survey_channels(
     network: Network, layer: str, pictures: Sequence[Tensor] = (), feeds: Tensor | None = None, top: int = 3
 ) -> tuple[ChannelSurvey, ...]:
     """Every channel of ``layer``, over ``pictures`` [1, 3, H, W] (by default noise).

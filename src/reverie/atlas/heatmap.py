@@ -45,7 +45,7 @@ def heated(picture: Tensor, heat: Tensor) -> Tensor:
     return torch.lerp(gray[None].expand(3, -1, -1), ramp(heat), share[None])[None].clamp(0, 1)
 
 
-def energy(network: Network, layer: str, picture: Tensor) -> Tensor | None:
+def layer_energy(network: Network, layer: str, picture: Tensor) -> Tensor | None:
     """Root mean square of a layer at every place of ``picture`` [1, 3, H, W], as heat [H, W] in 0..1 of its largest.
 
     None where the layer has no places.

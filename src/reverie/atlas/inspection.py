@@ -14,7 +14,7 @@ from reverie.errors import UsageError
 from reverie.network import Layer, Network
 from reverie.pixels.ops import Size, resize
 
-MARGIN = 16  # mirrored pixels around, so that a network's own zero padding does not glow at the borders
+PADDING = 16  # mirrored pixels around, so that a network's own zero padding does not glow at the borders
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def inspect(
     if picture.ndim != 4 or picture.shape[:2] != (1, 3):
         raise UsageError(f"A picture of shape {tuple(picture.shape)} cannot be inspected; give [1, 3, H, W].")
     chosen = worthwhile(network) if layers is None else [network.require_layer(name) for name in layers]
-    image = fitting(network, picture, MARGIN)
+    image = fitting(network, picture, PADDING)
     size, padded = (picture.shape[-2], picture.shape[-1]), (image.shape[-2], image.shape[-1])
     names = list(dict.fromkeys(each.name for each in chosen))
     rest = at_rest(network, names, references(network, padded))

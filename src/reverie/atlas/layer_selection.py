@@ -8,7 +8,7 @@ from torch import Tensor
 from reverie.errors import UnknownName, UsageError
 from reverie.network import Layer, Network
 
-MANY = 24  # more layers than this nobody asks for without saying so
+MOST_LAYERS = 24  # more layers than this nobody asks for without saying so
 PASSIVE = (
     "pool",
     "dropout",
@@ -28,7 +28,7 @@ POINTWISE = (
 JOINS = ("concat", "concatenate", "add")  # the end of a block in networks that have no blocks
 
 
-def called(layer: Layer) -> str:
+def layer_label(layer: Layer) -> str:
     """The traditional name of a layer, else its path."""
     return layer.aliases[0] if layer.aliases else layer.name
 
@@ -57,7 +57,7 @@ def worthwhile(network: Network, kind: str | None = None) -> tuple[Layer, ...]:
     }
     for depth in range(max(depths.values()), -1, -1):
         level = [each for each in found if depths[each.name] <= depth]
-        if level and len(level) <= MANY:
+        if level and len(level) <= MOST_LAYERS:
             return tuple(level)
     return _thinned(network, [each for each in found if not depths[each.name]])
 
@@ -165,7 +165,7 @@ def _equal(seen: dict[str, Tensor], one: str, other: str) -> bool:
 
 def _thinned(network: Network, layers: list[Layer]) -> tuple[Layer, ...]:
     """At most 24 of a network that has no blocks: the ends of its joins where it has some, else every so many."""
-    if len(layers) <= MANY:
+    if len(layers) <= MOST_LAYERS:
         return tuple(layers)
     kinds = {each.name: each.kind for each in network.layers}
     joined = [
@@ -176,5 +176,5 @@ def _thinned(network: Network, layers: list[Layer]) -> tuple[Layer, ...]:
     if len(joined) >= 4:
         # With what ends the network: the layer before the class scores, and these.
         layers = [*joined, *(each for each in layers[-2:] if each not in joined)]
-    step = -(-len(layers) // MANY)
+    step = -(-len(layers) // MOST_LAYERS)
     return tuple(reversed(layers[::-1][::step]))

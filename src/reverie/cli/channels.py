@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from reverie import recipe as recipes
 from reverie.cli.options import (
     CHANNEL_CELL,
     NOISE,
@@ -22,9 +21,10 @@ from reverie.cli.options import (
     given,
 )
 from reverie.cli.output import counting, put, say, table
-from reverie.cli.sheet import PLAIN, Cells, Drawing, Into, SheetFile, SheetOptions, loaded, named
+from reverie.cli.sheet import PLAIN, Cells, Drawing, Into, SheetFile, SheetOptions, loaded, sheet_name
 from reverie.cli.sheet_only import only_with_sheet
 from reverie.errors import UsageError
+from reverie.recipe import merged, valid_run
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -74,12 +74,12 @@ def channels(
     even so found nothing.
     """
     run = given(run_options)
-    recipes.run(run)
+    valid_run(run)
     if sheet is not None:
         if json:
             raise UsageError("--sheet draws; leave out --json.")
         values = {"size": CHANNEL_CELL, **given(cell_options), "network": network}
-        wanted, target = recipes.merged(None, None, values), named(sheet, network, layer, overwrite)
+        wanted, target = merged(None, None, values), sheet_name(sheet, network, layer, overwrite)
         drawing = Drawing(target, layout, wanted, run, source, overwrite, quiet)
     else:
         only_with_sheet(source, layout, cell_options)
@@ -138,7 +138,7 @@ def _list_channels(
 ) -> None:
     from reverie import atlas
 
-    found = atlas.survey(network, layer.name, feeds=feeds)
+    found = atlas.survey_channels(network, layer.name, feeds=feeds)
     if json:
         put(
             jsons.dumps(

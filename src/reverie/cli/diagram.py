@@ -9,7 +9,7 @@ from itertools import takewhile
 
 from reverie.network import Layer, Network
 
-BOX, LINE, PITCH, ROW = 190, 15, 200, 60
+BOX, LINE, PITCH, ROW_HEIGHT = 190, 15, 200, 60
 """Width of a box, height of a line of text, and the pitch of columns and rows, in pixels."""
 
 FOLDED = ("relu", "batchnorm2d", "localresponsenorm", "dropout")
@@ -48,10 +48,10 @@ def diagram(network: Network) -> str:
     rows = _placed(_nodes(network))
     low = min(node.x - node.width / 2 for row in rows for node in row)
     high = max(node.x + node.width / 2 for row in rows for node in row)
-    width, height = (high - low) * PITCH + 40, len(rows) * ROW + 60
+    width, height = (high - low) * PITCH + 40, len(rows) * ROW_HEIGHT + 60
 
     def at(node: Node) -> tuple[float, float]:
-        return (node.x - low) * PITCH + 20, node.row * ROW + 70
+        return (node.x - low) * PITCH + 20, node.row * ROW_HEIGHT + 70
 
     lines, boxes = [], []
     for row in rows:

@@ -8,7 +8,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from reverie import recipe as recipes
 from reverie.cli import plots, transparency
 from reverie.cli.options import (
     NOISE,
@@ -26,10 +25,11 @@ from reverie.cli.options import (
     RunOptions,
     given,
 )
-from reverie.cli.output import free, say, spoken
-from reverie.cli.pictures import called, chosen, dreamt
+from reverie.cli.output import say, spoken, unused_name
+from reverie.cli.pictures import chosen, dreamt, recipe_label
 from reverie.cli.result import name_of
 from reverie.errors import InputError, UsageError
+from reverie.recipe import Recipe, valid_run
 
 SHEET_SIDE = 480  # pixels of the long side of a cell of --each-layer's contact sheet
 
@@ -65,11 +65,11 @@ def dream(
     values, run = given(recipe_options), given(run_options)
     wanted = chosen(values, run, preset, recipe, result.quiet)
     found = _sources([*sources, *(image or [])])
-    depth = recipes.run(run).depth or 8
+    depth = valid_run(run).depth or 8
     transparency.refuse(values, result)
     if each_layer is None:
         result.check(len(found), depth, wanted.count)
-        recipe_of = [(wanted, called(wanted))]
+        recipe_of = [(wanted, recipe_label(wanted))]
     else:
         if "objective" in values:
             raise UsageError("--each-layer says what is dreamt; leave --objective out.")
@@ -115,7 +115,7 @@ def _sources(names: list[str]) -> list[str | None]:
 
 
 
-def _layered(recipe: recipes.Recipe, layers: str) -> list[tuple[recipes.Recipe, str]]:
+def _layered(recipe: Recipe, layers: str) -> list[tuple[Recipe, str]]:
     """The recipe for each of the layers, and what each is called; a wrong name is refused before any dream."""
     from reverie import atlas, zoo
 
@@ -123,7 +123,7 @@ def _layered(recipe: recipes.Recipe, layers: str) -> list[tuple[recipes.Recipe, 
     network = blank(recipe.network)
     names = [name for name in (each.strip() for each in layers.split(",")) if name]
     if names == ["all"]:
-        names = [atlas.called(each) for each in atlas.worthwhile(network)]
+        names = [atlas.layer_label(each) for each in atlas.worthwhile(network)]
     if not names:
         raise UsageError("--each-layer names no layer; write it like --each-layer stage2,stage3.")
     paths = [network.require_layer(name).name for name in names]
@@ -142,7 +142,7 @@ def _sheet(
 ) -> None:
     """The contact sheet of the dreams of all layers, from their files."""
     from reverie import atlas, files
-    from reverie.pixels.ops import fitted, resize
+    from reverie.pixels.ops import fitted_size, resize
     from reverie.recipe import record
 
     cells = []
@@ -154,11 +154,11 @@ def _sheet(
     for name, path in labeled:
         pixels = files.load(path).pixels
         size = (pixels.shape[-2], pixels.shape[-1])
-        size = fitted(size, SHEET_SIDE) if max(size) > SHEET_SIDE else size
+        size = fitted_size(size, SHEET_SIDE) if max(size) > SHEET_SIDE else size
         cells.append((name, resize(pixels, size).clamp(0, 1)))
     target = result.target(name_of(source, network, "each-layer", result.suffix), written)
-    ours = plots.ours(target)  # of the run that is gone on with; anybody else's file stays
-    target = target if result.overwrite or ours else free(target)
+    ours = plots.is_plot(target)  # of the run that is gone on with; anybody else's file stays
+    target = target if result.overwrite or ours else unused_name(target)
     written.add(target)
     title = f"{network} · {spoken(source)}"
     text = None if result.no_metadata else record.view("contact sheet")

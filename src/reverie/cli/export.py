@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from reverie import recipe as recipes
 from reverie.cli.options import Json, NetworkName, Overwrite, Quiet
 from reverie.cli.output import put, say
 from reverie.errors import UsageError
+from reverie.recipe import valid_run
 
 if TYPE_CHECKING:
     from reverie.export import Manifest
@@ -54,19 +54,19 @@ def export(
     The graph takes a picture of any size and the weights of its terms. It holds the backward pass, so a runtime without
     autograd, as in a browser, can dream with it. Needs the extra 'web'.
     """
-    from reverie import export as graphs
     from reverie import zoo
+    from reverie.export import manifest
     from reverie.export.writer import library
 
     names = None if layers is None else [each.strip() for each in layers.split(",")]
     if names is not None and not all(names):
         raise UsageError("--layers has an empty name; write them as in --layers stage3,classes.")
     if out.exists() and not out.is_dir():
-        raise UsageError(f"--out {out} is no folder; name one, such as --out graphs.")
+        raise UsageError(f"--out {out} is no folder; name one, such as --out manifest.")
     library()  # an absent extra is told before weights are fetched
-    how = recipes.run({key: value for key, value in (("weights", weights), ("offline", offline)) if value})
+    how = valid_run({key: value for key, value in (("weights", weights), ("offline", offline)) if value})
     found = zoo.load(network, how.weights, offline=how.offline)
-    made = graphs.export(found, names or graphs.default_layers(found), out, half=half, overwrite=overwrite)
+    made = manifest.export(found, names or manifest.default_layers(found), out, half=half, overwrite=overwrite)
     if json:
         told = {
             "network": made.network,

@@ -50,7 +50,7 @@ NO_STEPS, NO_ZOOM, NO_VIDEO = StepsOptions(), ZoomOptions(), VideoOptions()
 NO_RUN, NO_STEPS_RECIPE = FilmRunOptions(), StepsRecipeOptions()
 NO_ZOOM_RECIPE, NO_VIDEO_RECIPE = ZoomRecipeOptions(), VideoRecipeOptions()
 
-Source = Annotated[
+SourceName = Annotated[
     str,
     Parameter(
         name="SOURCE",
@@ -59,7 +59,7 @@ Source = Annotated[
     ),
 ]
 ClipFile = Annotated[str, Parameter(name="CLIP", help="A video file.", allow_leading_hyphen=False)]
-Out = Annotated[
+FilmOut = Annotated[
     Path | None,
     Parameter(
         group=RUN,
@@ -91,7 +91,7 @@ class Options:
 
     preset: Preset = None
     recipe: RecipeFile = None
-    out: Out = None
+    out: FilmOut = None
     preview: Preview = False
     poster: Annotated[
         bool,
@@ -131,7 +131,7 @@ class Options:
         return Ending(**{name: getattr(self, name) for name in names})
 
 
-NOTHING = Options()
+NO_OPTIONS = Options()
 # What 'reverie replay' offers for pictures, and what to do about it where the file is a film.
 _OF_PICTURES = {
     "format": "the suffix of --out chooses a film's format",
@@ -145,13 +145,13 @@ _OF_PICTURES = {
 
 @film.command
 def steps(
-    source: Source = NOISE,
+    source: SourceName = NOISE,
     /,
     *,
     settings: Annotated[StepsOptions, Parameter(name="*")] = NO_STEPS,
     recipe_options: Annotated[StepsRecipeOptions, Parameter(name="*")] = NO_STEPS_RECIPE,
     run_options: Annotated[FilmRunOptions, Parameter(name="*")] = NO_RUN,
-    options: Options = NOTHING,
+    options: Options = NO_OPTIONS,
 ) -> int:
     """Film the ascent itself: every step of every octave."""
     return _make("steps", source, Steps.of(**given(settings)), recipe_options, run_options, options)
@@ -159,13 +159,13 @@ def steps(
 
 @film.command
 def zoom(
-    source: Source = NOISE,
+    source: SourceName = NOISE,
     /,
     *,
     settings: Annotated[ZoomOptions, Parameter(name="*")] = NO_ZOOM,
     recipe_options: Annotated[ZoomRecipeOptions, Parameter(name="*")] = NO_ZOOM_RECIPE,
     run_options: Annotated[FilmRunOptions, Parameter(name="*")] = NO_RUN,
-    options: Options = NOTHING,
+    options: Options = NO_OPTIONS,
 ) -> int:
     """Dive into a picture, dreaming on and on."""
     return _make("zoom", source, Zoom.of(**given(settings)), recipe_options, run_options, options)
@@ -179,7 +179,7 @@ def video(
     settings: Annotated[VideoOptions, Parameter(name="*")] = NO_VIDEO,
     recipe_options: Annotated[VideoRecipeOptions, Parameter(name="*")] = NO_VIDEO_RECIPE,
     run_options: Annotated[FilmRunOptions, Parameter(name="*")] = NO_RUN,
-    options: Options = NOTHING,
+    options: Options = NO_OPTIONS,
 ) -> int:
     """Dream a video, frame by frame, the dream carried along with the motion; its sound comes with it."""
     return _make("video", clip, Video.of(**given(settings)), recipe_options, run_options, options)
@@ -196,10 +196,10 @@ def _make(
     ending = options.ending()
     _files(ending.out, source if kind == "video" else "")
     if ending.out is not None and not _folder(ending.out):
-        codec.check_writable(ending.out, ending.overwrite)
+        codec.check_film_writable(ending.out, ending.overwrite)
     given_source = None if source == NOISE and kind != "video" else source
     with watching_weights(options.quiet or options.json):
-        made = shooting.film(kind, content(given_source), settings, recipe=wanted, preview=options.preview, **run)
+        made = shooting.make_film(kind, content(given_source), settings, recipe=wanted, preview=options.preview, **run)
     objective = wanted.objective or made.job.plan.network.objective
     name = name_of(given_source, made.job.record.recipe.network, objective, ".mp4")
     return _shoot(made, ending, name.with_stem(f"{name.stem}-{kind}"))
@@ -223,7 +223,7 @@ def again(
     ending = Ending(result.out, result.overwrite, result.quiet, result.json, result.no_metadata)
     _files(ending.out)
     with watching_weights(ending.quiet or ending.json):
-        made = shooting.replay(file, source=source, changes=changes, assets=assets, **run)
+        made = shooting.replay_film(file, source=source, changes=changes, assets=assets, **run)
     return _shoot(made, ending, file.with_name(f"{file.stem}-replay{file.suffix}"))
 
 
@@ -240,7 +240,7 @@ def _folder(out: Path) -> bool:
     takes the frames."""
     from reverie.film.writing import codec
 
-    return os.path.isdir(out) and any(out.iterdir()) and not codec.ours(out)
+    return os.path.isdir(out) and any(out.iterdir()) and not codec.is_film_folder(out)
 
 
 def _shoot(made: Film, ending: Ending, name: Path) -> int:
@@ -283,10 +283,10 @@ def _shoot(made: Film, ending: Ending, name: Path) -> int:
 def _free(path: Path, fingerprint: str) -> Path:
     """The name whose film was begun and is this one; else ``path``, or the first of ``path-2``, ... nobody has."""
     from reverie.film.shooting import reel_of
-    from reverie.film.writing.reel import holds
+    from reverie.film.writing.reel import has_film
 
     number, candidate = 2, path
-    while candidate.exists() or (reel_of(candidate).exists() and not holds(reel_of(candidate), fingerprint)):
+    while candidate.exists() or (reel_of(candidate).exists() and not has_film(reel_of(candidate), fingerprint)):
         candidate = path.with_stem(f"{path.stem}-{number}")
         number += 1
         if number > 10_000:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from reverie import recipe as recipes
 from reverie.cli.options import (
     CHANNEL_CELL,
     NOTHING_CELLED,
@@ -21,9 +20,10 @@ from reverie.cli.options import (
     given,
 )
 from reverie.cli.output import counting, put, say, table
-from reverie.cli.pictures import LONG_SIDE, layer_name, opened
-from reverie.cli.sheet import PLAIN, Cells, Drawing, SheetFile, SheetOptions, loaded, named
+from reverie.cli.pictures import LONG_SIDE, layer_name, open_small
+from reverie.cli.sheet import PLAIN, Cells, Drawing, SheetFile, SheetOptions, loaded, sheet_name
 from reverie.errors import UsageError
+from reverie.recipe import AUTO, merged, valid_run
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,7 +43,7 @@ def find(
     ],
     /,
     *,
-    network: Name = recipes.AUTO,
+    network: Name = AUTO,
     layer: Annotated[
         str | None,
         Parameter(
@@ -76,13 +76,13 @@ def find(
     if top < 1:
         raise UsageError(f"--top must be 1 or more, not {top}.")
     run, drawing = given(run_options), None
-    recipes.run(run)
+    valid_run(run)
     if sheet is not None:
         if json:
             raise UsageError("--sheet draws; leave out --json.")
         values = {"size": CHANNEL_CELL, **given(cell_options), "network": network}
-        target = named(sheet, network, text, overwrite)
-        wanted = recipes.merged(None, None, values)
+        target = sheet_name(sheet, network, text, overwrite)
+        wanted = merged(None, None, values)
         drawing = Drawing(target, layout, wanted, run, overwrite=overwrite, quiet=quiet)
     elif told := given(cell_options):
         raise UsageError(f"--{next(iter(told)).replace('_', '-')} is for a contact sheet; add --sheet FILE.")
@@ -91,7 +91,7 @@ def find(
 
     classes = atlas.matching(found, text)
     what = ", ".join(found.labels[at].split(",")[0] for at in classes)
-    pictures = [] if image is None else [opened(image, run, LONG_SIDE)]
+    pictures = [] if image is None else [open_small(image, run, LONG_SIDE)]
     fed = _fed(found, classes, layer, pictures, run, quiet or json)
     if not any(each.value for one in fed for each in one.feeds):
         where = layer_name(fed[0].layer) if len(fed) == 1 else "these layers"
@@ -159,7 +159,7 @@ def _fed(
         if not pictures and atlas.direct(network, names[0], classes) is not None:
             return atlas.feeding(network, classes, names)
     if not pictures:
-        how = recipes.run(run)
+        how = valid_run(run)
         made = atlas.examples(network, classes, device=how.device, precision=how.precision)
-        pictures = [*counting(made, atlas.EXAMPLES, quiet)]
+        pictures = [*counting(made, atlas.EXAMPLE_COUNT, quiet)]
     return atlas.feeding(network, classes, names, pictures)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from reverie import recipe as recipes
 from reverie.cli.options import (
     NOTHING_SET,
     Json,
@@ -19,9 +18,10 @@ from reverie.cli.options import (
     given,
 )
 from reverie.cli.output import PIPE, put, say, spoken, table
-from reverie.cli.pictures import LONG_SIDE, layer_name, opened
-from reverie.cli.sheet import SheetOptions, loaded, named
+from reverie.cli.pictures import LONG_SIDE, layer_name, open_small
+from reverie.cli.sheet import SheetOptions, loaded, sheet_name
 from reverie.errors import UsageError
+from reverie.recipe import AUTO, valid_run
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,7 +45,7 @@ def inspect(
     picture: Annotated[str, Parameter(help="The picture to show to the network, or - for standard input.")],
     /,
     *,
-    network: Name = recipes.AUTO,
+    network: Name = AUTO,
     layers: Annotated[
         str | None,
         Parameter(
@@ -76,7 +76,7 @@ def inspect(
     varies there, so that channels that are always on do not come first.
     """
     run = given(run_options)
-    recipes.run(run)
+    valid_run(run)
     if top is not None and not 1 <= top <= 1024:
         raise UsageError(f"--top must be a whole number from 1 to 1024, not {top}.")
     if not 16 <= size <= 4096:
@@ -85,10 +85,10 @@ def inspect(
     from reverie import atlas, files
 
     stem = "stdin" if picture == PIPE else Path(picture).stem
-    target = None if sheet is None else named(sheet, stem, "heat", overwrite)
+    target = None if sheet is None else sheet_name(sheet, stem, "heat", overwrite)
     if target is not None:
         files.check_writable(target, overwrite)
-    pixels = opened(picture, run, size)
+    pixels = open_small(picture, run, size)
     found = loaded(network, run, quiet or json)
     names = None if layers is None else [each.strip() for each in layers.split(",") if each.strip()]
     if names == []:

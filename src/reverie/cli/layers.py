@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
-from reverie import recipe as recipes
 from reverie.cli.options import (
     NOISE,
     NOTHING_CELLED,
@@ -24,9 +23,10 @@ from reverie.cli.options import (
     given,
 )
 from reverie.cli.output import put, table
-from reverie.cli.sheet import CELL, PLAIN, Cells, Drawing, Into, SheetFile, SheetOptions, loaded, named
+from reverie.cli.sheet import CELL, PLAIN, Cells, Drawing, Into, SheetFile, SheetOptions, loaded, sheet_name
 from reverie.cli.sheet_only import only_with_sheet
 from reverie.errors import OutputError, UnknownName, UsageError
+from reverie.recipe import merged
 
 if TYPE_CHECKING:
 
@@ -68,7 +68,7 @@ def layers(
         if diagram is not None or json:
             raise UsageError("--sheet draws; leave out --diagram and --json.")
         values = {"size": CELL, **given(cell_options), "network": network}
-        wanted, target = recipes.merged(None, None, values), named(sheet, network, "layers", overwrite)
+        wanted, target = merged(None, None, values), sheet_name(sheet, network, "layers", overwrite)
         drawing = Drawing(target, layout, wanted, given(run_options), source, overwrite, quiet)
         _layer_sheet(drawing, kind)
         return 0
@@ -112,7 +112,7 @@ def _layer_sheet(drawing: Drawing, kind: str | None) -> None:
 
     chosen = atlas.worthwhile(network, kind)
     focus = drawing.recipe.focus
-    cells = [(atlas.called(each), objective.layer(each.name, focus)) for each in chosen]
+    cells = [(atlas.layer_label(each), objective.layer(each.name, focus)) for each in chosen]
     drawing.write(network, Cells(f"{network.name} · {len(cells)} layers", cells, "layers"))
 
 

@@ -8,7 +8,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from reverie import recipe as recipes
 from reverie.cli.options import (
     NOISE,
     NOTHING_CHOSEN,
@@ -20,11 +19,12 @@ from reverie.cli.options import (
     RunOptions,
     given,
 )
-from reverie.cli.output import PIPE, free
-from reverie.cli.sheet import CELL, PER_PAGE, PLAIN, Cells, Drawing, SheetOptions, loaded, named
+from reverie.cli.output import PIPE, unused_name
+from reverie.cli.sheet import CELL, PER_PAGE, PLAIN, Cells, Drawing, SheetOptions, loaded, sheet_name
 from reverie.errors import UsageError
+from reverie.recipe import merged, valid_run
 
-Out = Annotated[
+SheetOut = Annotated[
     Path | None,
     Parameter(
         group=RUN,
@@ -41,7 +41,7 @@ def motifs(
     layout: Annotated[SheetOptions, Parameter(name="*")] = PLAIN,
     recipe_options: Annotated[RecipeOptions, Parameter(name="*")] = NOTHING_CHOSEN,
     run_options: Annotated[RunOptions, Parameter(name="*")] = NOTHING_SET,
-    out: Out = None,
+    out: SheetOut = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
 ) -> int:
@@ -57,13 +57,13 @@ def motifs(
     if str(out) == PIPE:
         raise UsageError("--out - is standard output, where no sheet can go; name a file such as motifs.png.")
     values.setdefault("network", "motif")
-    wanted, run = recipes.merged(None, None, values), given(run_options)
-    recipes.run(run)
+    wanted, run = merged(None, None, values), given(run_options)
+    valid_run(run)
     from reverie import zoo
 
     zoo.entry(wanted.network)
-    target = named(out or Path(), wanted.network, "motifs", overwrite) if out else Path("motifs.png")
-    target = free(target) if out is None and not overwrite else target
+    target = sheet_name(out or Path(), wanted.network, "motifs", overwrite) if out else Path("motifs.png")
+    target = unused_name(target) if out is None and not overwrite else target
     # All motifs of the built-in network are wanted at one glance.
     layout = replace(layout, per_page=2 * PER_PAGE if layout.per_page is None else layout.per_page)
     drawing = Drawing(target, layout, wanted, run, source, overwrite, quiet)

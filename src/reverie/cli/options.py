@@ -17,8 +17,8 @@ from pydantic.fields import FieldInfo
 
 from reverie.cli.output import (
     PIPE,
-    free,
     numbered,
+    unused_name,
 )
 from reverie.cli.plots import Plots, PlotsEvery, QualityLine, check_plots
 from reverie.errors import OutputError, UsageError
@@ -224,7 +224,7 @@ class ResultOptions:
             return self.out
         name = default if self.out is None else self.out / default.name
         # --overwrite and --resume are about what was there before, not about a namesake in the same run.
-        return name if (self.overwrite or self.resume) and name not in written else free(name, count)
+        return name if (self.overwrite or self.resume) and name not in written else unused_name(name, count)
 
 
 NOISE = "noise"

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from reverie.loop.plan import Plan
     from reverie.loop.render import Frame
 
-Listener = Callable[["Frame"], None]
-T = TypeVar("T")
+FrameListener = Callable[["Frame"], None]
+Item = TypeVar("Item")
 
 PIPE = "-"  # standard input as a source, standard output as a result
 
@@ -95,7 +95,7 @@ def numbered(path: Path, count: int) -> list[Path]:
     return [path] if count == 1 else [path.with_stem(f"{path.stem}-{at}") for at in range(1, count + 1)]
 
 
-def free(path: Path, count: int = 1) -> Path:
+def unused_name(path: Path, count: int = 1) -> Path:
     """``path``, or the first of ``path-2``, ``path-3``, ... of which no file of such a batch exists."""
     number, candidate = 2, path
     while any(each.exists() for each in numbered(candidate, count)):
@@ -105,7 +105,7 @@ def free(path: Path, count: int = 1) -> Path:
 
 
 @contextmanager
-def watching(source: str | None, plan: Plan, as_json: bool, quiet: bool) -> Iterator[Listener]:
+def watching(source: str | None, plan: Plan, as_json: bool, quiet: bool) -> Iterator[FrameListener]:
     """What listens to the frames of ``plan``: a JSON line each, one progress bar, or nothing."""
     if as_json:
         yield lambda frame: line(
@@ -181,7 +181,7 @@ def _ends(name: str, side: str) -> str:
     return f"standard {side}" if name == PIPE else name
 
 
-def counting(items: Iterable[T], total: int, quiet: bool) -> Iterable[T]:
+def counting(items: Iterable[Item], total: int, quiet: bool) -> Iterable[Item]:
     """``items`` with a bar on stderr over them, where that is a terminal."""
     console = Console(stderr=True)
     silent = quiet or not console.is_terminal

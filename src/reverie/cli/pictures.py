@@ -6,15 +6,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reverie import recipe as recipes
 from reverie.cli.options import (
     ResultOptions,
 )
 from reverie.cli.output import costs, numbered, say
 from reverie.cli.progress import watching_weights
 from reverie.cli.result import content, finish, name_of
-from reverie.recipe.grammar import Guide
-from reverie.recipe.grammar import guide as read_guide
+from reverie.recipe import AUTO, Recipe, merged, valid_run
+from reverie.recipe.grammar import Guide, parse_guide
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,12 +27,12 @@ def chosen(
     preset: str | None,
     recipe: Path | None,
     quiet: bool = False,
-) -> recipes.Recipe:
+) -> Recipe:
     """The recipe of what was typed, checked before torch is imported and before the first picture is read."""
     if "guide" in values:
         values["guide"] = [_whole(each) for each in values["guide"]]
-    recipes.run(run)
-    wanted = settled(recipes.merged(preset, recipe, values), run, quiet)
+    valid_run(run)
+    wanted = settled(merged(preset, recipe, values), run, quiet)
     from reverie.zoo import consent, entry
 
     entry(wanted.network)
@@ -43,14 +42,14 @@ def chosen(
     return wanted
 
 
-def settled(recipe: recipes.Recipe, run: dict[str, Any], quiet: bool) -> recipes.Recipe:
+def settled(recipe: Recipe, run: dict[str, Any], quiet: bool) -> Recipe:
     """``recipe`` with the network that ``auto`` is here; says so where a better one can be had.
 
     Where a file of weights is given, that file decides when it is read.
     """
     from reverie import zoo
 
-    if recipe.network != recipes.AUTO or run.get("weights") is not None:
+    if recipe.network != AUTO or run.get("weights") is not None:
         return recipe
     name = zoo.automatic()
     if note := zoo.advice(name):
@@ -65,7 +64,7 @@ def _whole(guide: str) -> str:
 
 def dreamt(
     source: str | None,
-    recipe: recipes.Recipe,
+    recipe: Recipe,
     what: str,
     run: dict[str, Any],
     result: ResultOptions,
@@ -89,9 +88,9 @@ def dreamt(
     return made
 
 
-def called(recipe: recipes.Recipe) -> str:
+def recipe_label(recipe: Recipe) -> str:
     """What a file is named after: the objective and the names of the guides."""
-    guides = [Path(read_guide(each).file).stem for each in recipe.guide]
+    guides = [Path(parse_guide(each).file).stem for each in recipe.guide]
     return "-".join([*([recipe.objective] if recipe.objective else []), *guides])
 
 
@@ -101,14 +100,14 @@ LONG_SIDE = 480  # pixels that a picture is looked at with unless more are asked
 def layer_name(layer: Layer) -> str:
     from reverie import atlas
 
-    return atlas.called(layer)
+    return atlas.layer_label(layer)
 
 
-def opened(path: str, run: dict[str, Any], long_side: int) -> Tensor:
+def open_small(path: str, run: dict[str, Any], long_side: int) -> Tensor:
     """The picture, no larger than ``long_side``."""
     from reverie.files import load
-    from reverie.pixels.ops import fitted, resize
+    from reverie.pixels.ops import fitted_size, resize
 
-    photo = load(content(path), recipes.run(run).max_pixels)
+    photo = load(content(path), valid_run(run).max_pixels)
     size = (photo.pixels.shape[-2], photo.pixels.shape[-1])
-    return resize(photo.pixels, fitted(size, long_side) if max(size) > long_side else size).clamp(0, 1)
+    return resize(photo.pixels, fitted_size(size, long_side) if max(size) > long_side else size).clamp(0, 1)

@@ -50,7 +50,7 @@ def check_plots(folder: Path | None, every: int) -> None:
         raise OutputError(f"--plots {folder} is no existing folder; make it first.")
 
 
-def ours(path: Path) -> bool:
+def is_plot(path: Path) -> bool:
     """Whether ``path`` is a view that Reverie drew, which says so itself; nothing else is drawn over unasked."""
     from reverie import files
 
@@ -75,7 +75,7 @@ class Viewer:
         A dream that is gone on with draws again what it drew before it was stopped.
         """
         for path in [] if overwrite or self._folder is None else self._possible(self._folder):
-            if os.path.lexists(path) and not (resume and ours(path)):
+            if os.path.lexists(path) and not (resume and is_plot(path)):
                 raise OutputError(
                     f"{path} exists already; choose another folder for --plots or use --overwrite."
                 )
@@ -147,7 +147,7 @@ class Viewer:
 
         plan = self._job.plan
         terms = plan.octaves[-1].objective.terms
-        self._write("scores", plot.curves(self._points, [each.name for each in terms]))
+        self._write("scores", plot.plot_curves(self._points, [each.name for each in terms]))
         before = resize(source, plan.size).clamp(0, 1)
         pairs = (("before", before), ("after", dream))
         guesses = [
@@ -159,9 +159,9 @@ class Viewer:
             for title, picture in pairs
         ]
         if all(found for _, _, found in guesses):
-            self._write("classes", plot.classes(guesses))
+            self._write("classes", plot.plot_classes(guesses))
         for layer in self._layers():
-            heat = atlas.energy(plan.network, layer, dream)
+            heat = atlas.layer_energy(plan.network, layer, dream)
             if heat is not None:
                 self._write(f"heat-{_plain(layer)}", atlas.heated(dream, heat))
 

@@ -6,12 +6,12 @@ import json as jsons
 
 from reverie.cli.options import Json
 from reverie.cli.output import put, table
-from reverie.recipe import presets as looks
+from reverie.recipe.presets import all_presets
 
 
 def presets(*, json: Json = False) -> None:
     """List the presets: named looks."""
     if json:
-        put(jsons.dumps(looks.presets()))
+        put(jsons.dumps(all_presets()))
         return
-    table(["preset", "about"], [[name, str(each.get("about", ""))] for name, each in looks.presets().items()])
+    table(["preset", "about"], [[name, str(each.get("about", ""))] for name, each in all_presets().items()])

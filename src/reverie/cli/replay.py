@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from reverie import recipe as recipes
 from reverie.cli import transparency
 from reverie.cli.options import NOTHING_SET, PLAINLY, WHAT, ResultOptions, RunOptions, given
 from reverie.cli.output import PIPE
 from reverie.cli.progress import watching_weights
 from reverie.cli.result import content, finish
 from reverie.errors import UsageError
+from reverie.recipe import valid_run
 from reverie.recipe.validators import setting
 
 
@@ -56,7 +56,7 @@ def replay(
             raise UsageError(f"--set needs NAME=VALUE, as in --set steps=20, not {change!r}.")
         values[name.strip().replace("-", "_")] = setting(text.strip())
     run = given(run_options)
-    recipes.run(run)
+    valid_run(run)
     piped, file = picture == PIPE, Path(picture)
     from reverie import api
     from reverie.film.shooting import is_film

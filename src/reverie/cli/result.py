@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast, overload
 
 from reverie.cli import transparency
 from reverie.cli.options import ResultOptions
-from reverie.cli.output import PIPE, beside, free, line, say, unwritable, watching
+from reverie.cli.output import PIPE, beside, line, say, unused_name, unwritable, watching
 from reverie.cli.plots import Viewer
 from reverie.errors import InputError, OutputError, UsageError
 
@@ -145,7 +145,7 @@ def _saved(picture: Picture, file: Path, result: ResultOptions) -> Path:
             return picture.save(file, overwrite=result.overwrite, metadata=not result.no_metadata)
         except OutputError:
             chosen = result.out is None or os.path.isdir(result.out)
-            other = free(file)
+            other = unused_name(file)
             if result.overwrite or not chosen or other == file:
                 raise
             file = other
@@ -160,7 +160,7 @@ def _done(target: Path, job: Job) -> bool:
     if not os.path.isfile(target):
         return False
     try:
-        found = record.parse(files.read_text(target), target)
+        found = record.parse_record(files.read_text(target), target)
     except InputError:
         return False
     return not differences(job.record, found) and found.depth == job.record.depth

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Group, Parameter
 
-from reverie import recipe as recipes
 from reverie.cli.options import (
     NOISE,
 )
-from reverie.cli.output import counting, free, say, slug
+from reverie.cli.output import counting, say, slug, unused_name
 from reverie.cli.progress import watching_weights
 from reverie.cli.result import content
 from reverie.errors import UsageError
+from reverie.recipe import AUTO, Recipe, valid_run
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -110,7 +110,7 @@ class Drawing:
 
     target: Path
     layout: SheetOptions
-    recipe: recipes.Recipe
+    recipe: Recipe
     run: dict[str, Any]
     source: str = NOISE
     overwrite: bool = False
@@ -120,7 +120,7 @@ class Drawing:
         from reverie.files import check_writable
 
         self.layout.check()
-        recipes.run(self.run)
+        valid_run(self.run)
         # Of several pages only the folder and the suffix can be judged before they are counted.
         check_writable(self.target, self.overwrite or self.layout.page == "all")
 
@@ -162,23 +162,23 @@ class Drawing:
             yield f"{name} (silent)" if dream.silent else name, dream.picture
 
 
-def named(sheet: Path, network: str, what: str, overwrite: bool) -> Path:
+def sheet_name(sheet: Path, network: str, what: str, overwrite: bool) -> Path:
     """The file that ``--sheet`` means: itself, or one named by its content in an existing folder."""
     if not os.path.isdir(sheet):
         return sheet
     inside = sheet / f"{slug(network)}-{slug(what)}.png"
-    return inside if overwrite else free(inside)
+    return inside if overwrite else unused_name(inside)
 
 
 def loaded(name: str, run: dict[str, Any], quiet: bool) -> Network:
     """The network with its weights, fetched where they must be, on the device that ``run`` says."""
-    how = recipes.run(run)
+    how = valid_run(run)
     import torch
 
     from reverie import zoo
     from reverie.loop.plan import resolve_device
 
-    if name == recipes.AUTO and how.weights is None:
+    if name == AUTO and how.weights is None:
         name = zoo.automatic()
         if note := zoo.advice(name):
             say(note, quiet)

@@ -9,7 +9,6 @@ from typing import Annotated
 
 from cyclopts import Group, Parameter
 
-from reverie import recipe as recipes
 from reverie.cli import transparency
 from reverie.cli.options import (
     NOISE,
@@ -26,12 +25,12 @@ from reverie.cli.options import (
     given,
 )
 from reverie.cli.output import say
-from reverie.cli.pictures import called, dreamt, settled
+from reverie.cli.pictures import dreamt, recipe_label, settled
 from reverie.errors import UsageError
-from reverie.recipe import schedule
+from reverie.recipe import Recipe, merged, schedule, valid_run
 from reverie.recipe.grammar import DEFAULT
 
-NOTHING_CHOSEN = VisualizeOptions()
+NO_VISUALIZE_OPTIONS = VisualizeOptions()
 TERMS = Group("Added terms", sort_key=0)
 
 Classes = Annotated[
@@ -80,7 +79,7 @@ class Terms:
         ),
     ] = None
 
-    def after(self, text: str, recipe: recipes.Recipe) -> str:
+    def after(self, text: str, recipe: Recipe) -> str:
         """``text`` with these terms, where there are any."""
         found = [
             (word, _weight(option, str(weight)))
@@ -97,7 +96,7 @@ class Terms:
         # What is dreamt in turn, octave by octave, gets the terms in every one.
         return "; ".join(each + added for each in schedule.objectives(text)) if added else text
 
-    def _differing(self, recipe: recipes.Recipe) -> str:
+    def _differing(self, recipe: Recipe) -> str:
         assert self.diversity is not None
         weight, mark, layer = self.diversity.partition("@")
         weight = _weight("diversity", weight)
@@ -130,7 +129,7 @@ def visualize(
     ],
     classes: Classes = None,
     terms: Annotated[Terms, Parameter(name="*")] = NO_TERMS,
-    recipe_options: Annotated[VisualizeOptions, Parameter(name="*")] = NOTHING_CHOSEN,
+    recipe_options: Annotated[VisualizeOptions, Parameter(name="*")] = NO_VISUALIZE_OPTIONS,
     preset: Preset = None,
     recipe: RecipeFile = None,
     run_options: Annotated[RunOptions, Parameter(name="*")] = NOTHING_SET,
@@ -144,7 +143,7 @@ def visualize(
     or classic takes another method.
     """
     values, run = given(recipe_options), given(run_options)
-    recipes.run(run)
+    valid_run(run)
     source = None if source == NOISE else source
     from reverie.recipe.grammar import named
 
@@ -154,13 +153,13 @@ def visualize(
             "Say what to show: a class, layer or channel, as in 'reverie visualize owl' or '--class owl'."
         )
     name = preset or ("visualize" if source is None else "accentuate")
-    plain = recipes.merged(name, recipe, values)
+    plain = merged(name, recipe, values)
     if not wanted and not plain.objective:
         raise UsageError("The recipe names no objective; say what to show, as in 'reverie visualize owl'.")
     objectives = [terms.after(text, plain) for text in wanted or [plain.objective]]
     network = settled(plain, run, result.quiet).network
     made = [
-        recipes.merged(name, recipe, {**values, "objective": each}).model_copy(update={"network": network})
+        merged(name, recipe, {**values, "objective": each}).model_copy(update={"network": network})
         for each in objectives
     ]
     # Checked before torch is imported and before the picture is read.
@@ -173,10 +172,10 @@ def visualize(
         each.files()  # reads every objective
     code, written = 0, set[Path]()
     transparency.refuse(values, result)
-    result.check(len(made), recipes.run(run).depth or 8, made[0].count)
+    result.check(len(made), valid_run(run).depth or 8, made[0].count)
     for each in made:
         try:
-            dreamt(source, each, called(each), run, result, preview, written)
+            dreamt(source, each, recipe_label(each), run, result, preview, written)
         except UsageError as error:
             if len(made) == 1:
                 raise

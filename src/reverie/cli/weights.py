@@ -14,9 +14,9 @@ from reverie.cli.progress import watching_weights
 from reverie.errors import InputError, MissingError, UsageError
 from reverie.zoo.catalog import Published, entries, published
 from reverie.zoo.fetch import Receipt, cached, folder, intact, receipt, receipts
-from reverie.zoo.packages import installed, located
+from reverie.zoo.packages import installed, packaged_file
 
-Quiet = Annotated[bool, Parameter(negative=(), help="No progress, no notes.")]
+NoProgress = Annotated[bool, Parameter(negative=(), help="No progress, no notes.")]
 
 weights = App(
     "weights",
@@ -71,7 +71,7 @@ def fetch(
     *names: Annotated[str, Parameter(name="NAME", help="Names that 'reverie weights list' lists.")],
     again: Annotated[bool, Parameter(negative=(), help="Fetch even what is here already.")] = False,
     offline: Annotated[bool, Parameter(negative=(), help="Only check what is here.")] = False,
-    quiet: Quiet = False,
+    quiet: NoProgress = False,
 ) -> None:
     """Bring weights into the cache, and check those that are there already."""
     from reverie import zoo
@@ -113,7 +113,7 @@ def verify(
     if missing := set(names) - there - {entry.name for entry in packaged}:
         absent = published(min(missing))
         if absent.package:
-            located(absent)  # says what to install
+            packaged_file(absent)  # says what to install
         raise MissingError(
             f"The weights of {absent.name} are not here; 'reverie weights fetch {absent.name}' brings them."
         )
@@ -137,7 +137,7 @@ def verify(
 def _verified(entry: Published, json: bool) -> bool:
     """Whether the weights in an installed package are whole; a line about them on stdout."""
     try:
-        located(entry)
+        packaged_file(entry)
     except MissingError as error:
         say(str(error))
         good = False
@@ -161,14 +161,14 @@ def import_(
         ),
     ] = None,
     *,
-    quiet: Quiet = False,
+    quiet: NoProgress = False,
 ) -> None:
     """Put a weights file that you have into the cache, as if it had been fetched."""
     wanted = published(name).name if name is not None else _guessed(file)
     from reverie import zoo
 
     with watching_weights(quiet):
-        known = zoo.imported(wanted, file)
+        known = zoo.import_weights(wanted, file)
     entry = published(wanted)
     if known.trust == "imported" and (entry.sha256 or entry.sha1):
         say(f"this is not the published file of {wanted} ({entry.hash}), but it fits.", quiet)
@@ -211,7 +211,7 @@ def _file(entry: Published) -> Path:
     if (path := cached(entry.name)) is not None:
         return path
     if entry.package:
-        return located(entry)
+        return packaged_file(entry)
     raise MissingError(
         f"The weights of {entry.name} are not here; 'reverie weights fetch {entry.name}' brings them."
     )

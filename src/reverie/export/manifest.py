@@ -24,7 +24,7 @@ from reverie.network import Network
 from reverie.objective import Objective, layer, log_probability, logit
 from reverie.recipe import grammar
 
-SCHEMA = 1
+MANIFEST_SCHEMA = 1
 CLASSES = "classes"  # the word for the class terms among the layers
 EXACT, ROUNDED = (
     0.9999,
@@ -66,7 +66,7 @@ class Manifest:
     default: str
     smallest: int
     test: dict[str, Any]
-    reverie: int = SCHEMA
+    reverie: int = MANIFEST_SCHEMA
 
     def text(self) -> str:
         """As JSON."""
@@ -75,7 +75,7 @@ class Manifest:
 
 def default_layers(network: Network) -> tuple[str, ...]:
     """What is exported unasked: the layers that the network dreams by default, those for guides, and the classes."""
-    names = [target.name for target in grammar.parse(network.objective)] if network.objective else []
+    names = [target.name for target in grammar.parse_objective(network.objective)] if network.objective else []
     names += network.guide.split("+") if network.guide else []
     found = [each.name for name in names if (each := network.layer(name.strip())) is not None]
     return tuple(dict.fromkeys([*found, *([CLASSES] if network.labels else [])]))

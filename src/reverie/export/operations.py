@@ -15,7 +15,7 @@ from reverie.network import Network
 from reverie.network.padding import SameConv2d
 
 Kind = Literal["conv", "scale", "relu", "relu6", "add", "pool", "flatten", "linear"]
-PLAIN = "convolutions, batch norms, ReLUs, sums, global average pools and linear layers"
+FOLLOWED_KINDS = "convolutions, batch norms, ReLUs, sums, global average pools and linear layers"
 KNOWN = "motif or EfficientNet-Lite"
 
 
@@ -123,7 +123,7 @@ def _operation(node: fx.Node, network: Network) -> Operation:
         return Operation("flatten", inputs, node.name)
     else:
         what = f"it calls {getattr(node.target, '__name__', node.target)}"
-    raise UsageError(f"{network.name} cannot be exported: {what}. Only {PLAIN} can; take {KNOWN}.")
+    raise UsageError(f"{network.name} cannot be exported: {what}. Only {FOLLOWED_KINDS} can; take {KNOWN}.")
 
 
 def _of_module(module: nn.Module, inputs: tuple[str, ...], name: str) -> Operation | None:

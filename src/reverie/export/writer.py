@@ -9,11 +9,11 @@ import numpy as np
 from torch import Tensor
 
 from reverie.errors import MissingError
+from reverie.files.decoding import Array
 
 OPSET = 17
 IR_VERSION = 8  # what onnxruntime 1.10 and its web builds read
 
-Array = np.ndarray[Any, Any]
 
 
 def library() -> Any:

@@ -5,15 +5,15 @@ file; ``save`` never leaves half a file. Both go through a picture strip by stri
 copy of it. Whatever cannot be done is one sentence of ``reverie.errors``.
 """
 
-from reverie.files.reading import MAX_PIXELS, READS, Photo, Source, listing, load, read_text
+from reverie.files.reading import MAX_PIXELS, READS, FileSource, Photo, listing, load, read_text
 from reverie.files.writing import WRITES, check_depth, check_text, check_writable, save, to_uint8, write
 
 __all__ = [
     "MAX_PIXELS",
     "READS",
     "WRITES",
+    "FileSource",
     "Photo",
-    "Source",
     "check_depth",
     "check_text",
     "check_writable",

@@ -86,7 +86,7 @@ def picture(file: BinaryIO, max_pixels: int, notes: list[str]) -> Raw:
             bits = getattr(found, "tag_v2", {}).get(258, (16,))[0]
             # What is transparent gets another color, for which the samples must be a copy.
             samples = (np.asarray if key is None else np.array)(found)[..., None]
-            raw.color, raw.alpha = unit(samples, bits, notes), _keyed(samples, key)
+            raw.color, raw.alpha = unit_samples(samples, bits, notes), _keyed(samples, key)
         elif lower:
             raw.color = array(found, np.dtype(np.uint16))
         elif found.has_transparency_data:
@@ -168,11 +168,11 @@ def deep_tiff(file: BinaryIO, max_pixels: int, notes: list[str]) -> Raw | None:
             return None  # from a file that is not whole, tifffile would fill the holes with zeros
         values, bits = np.atleast_3d(page.asarray()), page.bitspersample
         values = np.moveaxis(values, 0, 2) if page.axes == "SYX" else values
-        color, alpha = unit(values[..., : 3 if page.photometric == 2 else 1], bits, notes), None
+        color, alpha = unit_samples(values[..., : 3 if page.photometric == 2 else 1], bits, notes), None
         if page.photometric == 0:
             color = (65_535 if color.dtype == np.uint16 else 1) - color
         if page.extrasamples[:1] == (2,):
-            alpha = unit(values[..., color.shape[2]][..., None], bits, notes)
+            alpha = unit_samples(values[..., color.shape[2]][..., None], bits, notes)
         if len(tiff.pages) > 1:
             notes.append("has more than one frame; the first is used.")
         return Raw(color, alpha, page.iccprofile, page.tags.valueof(274, 1))
@@ -180,7 +180,7 @@ def deep_tiff(file: BinaryIO, max_pixels: int, notes: list[str]) -> Raw | None:
         return None  # Pillow reads it, or says why not
 
 
-def unit(values: Array, bits: int, notes: list[str]) -> Array:
+def unit_samples(values: Array, bits: int, notes: list[str]) -> Array:
     """Samples of any depth as float32 in 0..1, those of 16 bits as they are; what goes beyond any known white is
     stretched to fit."""
     if values.dtype.kind == "u" and values.dtype.itemsize == 2 and bits == 16:

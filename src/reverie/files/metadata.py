@@ -11,25 +11,25 @@ _XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/">
 <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description xmlns:r="urn:reverie">
 <r:text>{}</r:text></rdf:Description></rdf:RDF></x:xmpmeta>"""
 _PLAIN = " !\"#$'()*+,-./:;=?@[\\]^_`{|}~"  # ASCII that XML and TIFF carry as it is
-LONGEST = 1_000_000  # characters; readers refuse a PNG with more
+LONGEST_TEXT = 1_000_000  # characters; readers refuse a PNG with more
 
 
-def written(text: str) -> str:
+def writable_text(text: str) -> str:
     """``text`` as it can be written; :class:`ValueError` where it is too long for any reader."""
     words = text.encode("utf-8", "backslashreplace").decode()  # half a surrogate cannot be written
-    if len(words) > LONGEST:
+    if len(words) > LONGEST_TEXT:
         raise ValueError("its text is longer than a million characters")
     return words
 
 
 def comment(text: str) -> bytes:
     """The comment of a JPEG."""
-    return (_MARK + written(text)).encode()
+    return (_MARK + writable_text(text)).encode()
 
 
 def description(text: str) -> str:
     """The description of a TIFF: ASCII."""
-    return _MARK + quote(written(text), _PLAIN)
+    return _MARK + quote(writable_text(text), _PLAIN)
 
 
 def xmp(text: str) -> bytes:
@@ -37,7 +37,7 @@ def xmp(text: str) -> bytes:
     return _XMP.format(description(text)).encode()
 
 
-def found(info: dict[Any, Any], described: str) -> str | None:
+def find_text(info: dict[Any, Any], described: str) -> str | None:
     """The text in what Pillow says of a picture, and in the description of a TIFF; None where there is none."""
     if "reverie" in info:
         return str(info["reverie"])

@@ -13,7 +13,7 @@ Strip = np.ndarray[Any, Any]
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
-def write(
+def write_png(
     file: BinaryIO, strips: Iterator[Strip], size: tuple[int, int], profile: bytes | None, text: str | None
 ) -> None:
     """Write ``strips`` [h, W, 3 or 4] of uint8 or uint16, top to bottom, as a picture of ``size`` (height, width).
@@ -28,7 +28,7 @@ def write(
     if profile is not None:
         _chunk(file, b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile))
     if text is not None:
-        _chunk(file, b"iTXt", b"reverie\0\1\0\0\0" + zlib.compress(text.encode()))
+        file.write(text_chunk(text))
     packer = zlib.compressobj(6, zlib.DEFLATED, 15, 9, zlib.Z_FILTERED)
     above = np.zeros((1, size[1] * channels * depth), np.uint8)
     for strip in _chained(first, strips):
@@ -44,9 +44,18 @@ def _chained(first: Strip, rest: Iterator[Strip]) -> Iterator[Strip]:
     yield from rest
 
 
+def text_chunk(text: str) -> bytes:
+    """The compressed iTXt chunk, called ``reverie``, that holds ``text``."""
+    return _packed(b"iTXt", b"reverie\0\1\0\0\0" + zlib.compress(text.encode()))
+
+
+def _packed(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
 def _chunk(file: BinaryIO, kind: bytes, data: bytes) -> None:
     if data or kind == b"IEND":
-        file.write(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)))
+        file.write(_packed(kind, data))
 
 
 def _filtered(rows: Strip, above: Strip, pixel: int) -> bytes:

@@ -23,7 +23,7 @@ from reverie.files.writing import WRITES
 
 MAX_PIXELS = 300_000_000
 READS = {*WRITES, ".jpe", ".jfif", ".mpo", ".apng", ".bmp", ".dib", ".gif", ".avif", ".heic", ".heif"}
-Source = str | os.PathLike[str] | bytes  # a file's path, or what stands in it
+FileSource = str | os.PathLike[str] | bytes  # a file's path, or what stands in it
 _UNREADABLE: dict[type[Exception], str] = {
     FileNotFoundError: "does not exist; check its name and folder",
     PermissionError: "may not be read; change its permissions",
@@ -51,7 +51,7 @@ class Photo:
     name: str = ""
 
 
-def load(source: Source, max_pixels: int = MAX_PIXELS) -> Photo:
+def load(source: FileSource, max_pixels: int = MAX_PIXELS) -> Photo:
     """Read a picture: upright, in sRGB, with its alpha, the first frame if it moves; 16 bits stay 16 bits.
 
     ``source`` is a path, or the bytes of a file. The content chooses the decoder, never the name. Color under full
@@ -88,17 +88,17 @@ def listing(folder: str | os.PathLike[str]) -> list[Path]:
     return sorted(sorted(found), key=lambda each: re.sub(r"\d+", lambda n: n[0].zfill(20), each.name.lower()))
 
 
-def read_text(source: Source) -> str | None:
+def read_text(source: FileSource) -> str | None:
     """The text that ``save`` wrote into a picture, or None: ``read_text("dream.png")``.
 
     Raises InputError for what is no picture.
     """
     with _reading(source, MAX_PIXELS) as file, decoding.identified(file, MAX_PIXELS) as picture:
-        return metadata.found(picture.info, str(getattr(picture, "tag_v2", {}).get(270, "")))
+        return metadata.find_text(picture.info, str(getattr(picture, "tag_v2", {}).get(270, "")))
 
 
 @contextlib.contextmanager
-def _reading(source: Source, max_pixels: int) -> Iterator[BinaryIO]:
+def _reading(source: FileSource, max_pixels: int) -> Iterator[BinaryIO]:
     """An open picture file, Pillow with our limits, and whatever is thrown as one sentence."""
     name = "The picture" if isinstance(source, bytes) else source
     with _LOCK, warnings.catch_warnings():  # limits and warnings belong to the process: one reader at a time
@@ -122,7 +122,7 @@ def _reading(source: Source, max_pixels: int) -> Iterator[BinaryIO]:
             Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = limits
 
 
-def _opened(source: Source) -> BinaryIO:
+def _opened(source: FileSource) -> BinaryIO:
     if isinstance(source, bytes):
         return io.BytesIO(source)
     if os.path.exists(source) and not os.path.isfile(source):  # opening a pipe would wait for ever

@@ -20,10 +20,10 @@ from torch import Tensor
 
 from reverie.errors import OutputError, UsageError
 from reverie.files import metadata, png
+from reverie.files.decoding import Array
 from reverie.pixels.ops import Size, unit
 
 PathLike = str | os.PathLike[str]
-Array = np.ndarray[Any, Any]
 Depth = Literal[8, 16]
 WRITES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP", ".tif": "TIFF", ".tiff": "TIFF"}
 _DEEP = {"PNG", "TIFF"}
@@ -137,9 +137,9 @@ def check_text(name: PathLike, kind: str, words: str) -> None:
     if kind == "JPEG":
         longest, there = _LONGEST_COMMENT, len(metadata.comment(words))
     else:
-        longest, there = metadata.LONGEST, len(words)
+        longest, there = metadata.LONGEST_TEXT, len(words)
     if there > longest:
-        other = "use .png, .tif or --no-metadata" if there <= metadata.LONGEST else "use --no-metadata"
+        other = "use .png, .tif or --no-metadata" if there <= metadata.LONGEST_TEXT else "use --no-metadata"
         raise OutputError(f"{name} cannot hold a Record of {there} bytes, {longest} at most; {other}.")
 
 
@@ -182,7 +182,7 @@ def _encode(
     size = (layers[0].shape[-2], layers[0].shape[-1])
     try:
         if kind == "PNG":
-            png.write(file, strips, size, profile, None if words is None else metadata.written(words))
+            png.write_png(file, strips, size, profile, None if words is None else metadata.writable_text(words))
         elif kind == "TIFF":
             _write_tiff(file, strips, size, profile, words)
         else:

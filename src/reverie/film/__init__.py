@@ -49,5 +49,5 @@ def _images(kind: Literal["steps", "zoom", "video"], source: Any, options: dict[
     model = shooting.SETTINGS[kind]
     settings = model.of(**{name: value for name, value in options.items() if name in model.model_fields})
     rest = {name: value for name, value in options.items() if name not in model.model_fields}
-    made = shooting.film(kind, source, settings, **rest)
+    made = shooting.make_film(kind, source, settings, **rest)
     return (take.image for take in made.takes())

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from reverie.errors import InputError
-from reverie.recipe import read, validated
+from reverie.recipe import read_settings, validated
 
 Ease = Literal["linear", "cubic", "sine", "hold"]
 
@@ -78,7 +78,7 @@ def _keyframes(value: object) -> tuple[str, ...]:
 
 def _from_file(path: Path) -> list[str]:
     words: list[str] = []
-    for time, values in read(path, "keyframe file").items():
+    for time, values in read_settings(path, "keyframe file").items():
         if time == "ease":
             words.append(f"ease={values}")
         elif isinstance(values, dict):

@@ -19,18 +19,18 @@ from reverie.film.frame import Take
 from reverie.film.making import moving_guide, steps, video, zoom
 from reverie.film.making.timeline import Course
 from reverie.film.reading.clip import Clip
-from reverie.film.reading.sound import Span
+from reverie.film.reading.sound import TimeSpan
 from reverie.film.settings import Steps, Video, Zoom
 from reverie.film.writing import codec, metadata, stills
-from reverie.film.writing.reel import Reel, holds, short_of_space
-from reverie.jobs.sources import Photos, finder, located, recorded
+from reverie.film.writing.reel import Reel, has_film, short_of_space
+from reverie.jobs.sources import Photos, find_asset, finder, recorded
 from reverie.recipe import Recipe, Run, record
 from reverie.recipe.record import Asset, Record
 
 if TYPE_CHECKING:
     from reverie.jobs.job import Job
 
-Kind = Literal["steps", "zoom", "video"]
+FilmKind = Literal["steps", "zoom", "video"]
 SETTINGS: dict[str, type[Steps | Zoom | Video]] = {"steps": Steps, "zoom": Zoom, "video": Video}
 _PREVIEW_FPS = 8
 
@@ -38,7 +38,7 @@ _PREVIEW_FPS = 8
 class FilmRecord(Record):
     """The Record of a film: that of its dream, which kind of ``film`` it is, and its ``settings``."""
 
-    film: Kind
+    film: FilmKind
     settings: dict[str, Any]
 
 
@@ -57,7 +57,7 @@ class Film:
     """A film about to be shot: its ``job``, its ``settings``, the ``clip`` it is dreamt from, if any, its record, and
     those of its ``guides`` that are videos, by path."""
 
-    kind: Kind
+    kind: FilmKind
     job: Job
     settings: Any
     record: FilmRecord
@@ -83,23 +83,23 @@ class Film:
         if self.clip is not None:
             return -(-self.clip.expected(*self.settings.span()) // int(self.settings.every))
         return (
-            zoom.count(self.settings)
+            zoom.zoom_count(self.settings)
             if self.kind == "zoom"
-            else steps.count(self.job, self.settings)
+            else steps.steps_count(self.job, self.settings)
         )
 
     def takes(self, done: Take | None = None, index: int = 0) -> Iterator[Take]:
         """The takes behind the first ``index``, of which ``done`` is the last."""
         if self.clip is not None:
-            return video.video(self.job, self.clip, self.settings, done, index, self.guides)
+            return video.video_frames(self.job, self.clip, self.settings, done, index, self.guides)
         if self.kind == "zoom":
-            return zoom.zoom(self.job, self.settings, done, index, self.guides)
+            return zoom.zoom_frames(self.job, self.settings, done, index, self.guides)
         # An ascent is one piece of work; what is kept of it is gone through again, to the same bytes.
-        return islice(steps.steps(self.job, self.settings), index, None)
+        return islice(steps.step_frames(self.job, self.settings), index, None)
 
-    def span(self) -> Span | None:
+    def span(self) -> TimeSpan | None:
         """The sound that belongs to the film."""
-        return None if self.clip is None else Span(self.clip, *self.settings.span())
+        return None if self.clip is None else TimeSpan(self.clip, *self.settings.span())
 
     def until(self, times: list[Fraction]) -> Fraction:
         """When the last frame is over, in seconds."""
@@ -110,8 +110,8 @@ class Film:
         return max(Fraction(end - start), times[-1] + self.clip.time_base)
 
 
-def film(
-    kind: Kind,
+def make_film(
+    kind: FilmKind,
     source: Any,
     settings: Any,
     *,
@@ -127,7 +127,7 @@ def film(
     """
     if options.get("depth") not in (None, 8):
         raise UsageError(f"A film has 8 bits a sample; leave --depth {options['depth']} out.")
-    known = pictures or {} if kind == "steps" else moving_guide.guides(options, pictures or {})
+    known = pictures or {} if kind == "steps" else moving_guide.moving_guides(options, pictures or {})
     guides = {file: each.clip for file, (each, *_) in known.items() if isinstance(each, moving_guide.Moving)}
     options = {**options, "preview": preview, "pictures": known}
     if kind != "video":
@@ -151,7 +151,7 @@ def film(
     return Film(kind, job, settings, _recorded(kind, job, settings, assets), clip, guides)
 
 
-def replay(
+def replay_film(
     path: str | Path,
     *,
     source: Any = None,
@@ -166,7 +166,7 @@ def replay(
     record, or its source is not there or not the same any more.
     """
     path, changes = Path(path), dict(changes or {})
-    found = record.parsed(metadata.read_text(path), path, FilmRecord)
+    found = record.parse_as(metadata.read_film_text(path), path, FilmRecord)
     model = SETTINGS[found.film]
     fields = {name: changes.pop(name) for name in [*changes] if name in model.model_fields}
     settings, recipe = model.of(**(found.settings | fields)), Recipe.of(found.recipe.model_dump(), changes)
@@ -175,17 +175,17 @@ def replay(
     values: dict[str, Any] = {name: getattr(found, name) for name in how}
     weights, asset = found.asset("weights"), found.asset("source")
     if weights is not None and weights.path and recipe.network == found.recipe.network:
-        values["weights"] = located(weights, path, None, "--weights")
+        values["weights"] = find_asset(weights, path, None, "--weights")
     if asset is None and source is not None:
         raise UsageError(f"{path} was dreamt from noise; it takes no --source.")
     if asset is not None:
         if not asset.path and source is None:
             raise InputError(f"The source of {path} was no file of its own; give it with --source.")
-        source = located(asset, path, source, "--source")
+        source = find_asset(asset, path, source, "--source")
     values |= {name: value for name, value in options.items() if value is not None}
-    find = finder(path, [moving_guide.opened(each) for each in assets], moving_guide.opened)
+    find = finder(path, [moving_guide.open_guide(each) for each in assets], moving_guide.open_guide)
     pictures = recorded(recipe.files(), found.assets, find)
-    made = film(found.film, source, settings, recipe=recipe, pictures=pictures, **values)
+    made = make_film(found.film, source, settings, recipe=recipe, pictures=pictures, **values)
     now = made.record.asset("weights")
     if weights and now and weights.sha256 != now.sha256 and recipe.network == found.recipe.network:
         raise InputError(
@@ -207,7 +207,7 @@ def is_film(path: str | Path) -> bool:
     if not place.is_dir() and place.suffix.lower() not in (*codec.FORMATS, ".png"):
         return False
     try:
-        return "film" in json.loads(metadata.read_text(place) or "{}")
+        return "film" in json.loads(metadata.read_film_text(place) or "{}")
     except (InputError, ValueError, TypeError):
         return False
 
@@ -236,13 +236,13 @@ def shoot(
     that is safe, ``on_note`` each sentence for people. Raises :class:`OutputError` where something cannot be written.
     """
     path, say = Path(path), on_note or (lambda _: None)
-    wanted = ([stills.poster] if poster else []) + ([stills.sheet] if sheet else [])
+    wanted = ([stills.poster] if poster else []) + ([stills.film_sheet] if sheet else [])
     extras = {path.with_name(f"{path.stem}-{each.__name__}.png"): each for each in wanted}
-    codec.check_writable(path, overwrite, made.job.plan.size)
+    codec.check_film_writable(path, overwrite, made.job.plan.size)
     for each in extras:
         stills.check(each, overwrite)
     folder, mark = reel_of(path), made.fingerprint
-    anew = overwrite and not holds(folder, mark)
+    anew = overwrite and not has_film(folder, mark)
     with Reel(folder, mark, made.record.text(), anew=anew) as reel:
         try:
             _grow(made, reel, on_shot, say)
@@ -254,7 +254,7 @@ def shoot(
             reel.remove()
             raise InputError("Nothing was dreamt: the film has no frames.")
         text = reel.about if metadata else None
-        for note in codec.write(
+        for note in codec.write_film(
             path, reel, until=made.until(reel.times), sound=made.span(), text=text, overwrite=overwrite
         ):
             say(note)
@@ -302,7 +302,7 @@ def _checked(job: Job, settings: Any) -> None:
         raise UsageError(f"A film has one picture at a time; leave --count {job.record.recipe.count} out.")
 
 
-def _recorded(kind: Kind, job: Job, settings: Any, assets: tuple[Asset, ...]) -> FilmRecord:
+def _recorded(kind: FilmKind, job: Job, settings: Any, assets: tuple[Asset, ...]) -> FilmRecord:
     libraries = record.versions(*zoo.libraries(job.record.recipe.network), "av", "opencv-python-headless")
     values = job.record.model_dump() | {"assets": assets, "versions": libraries}
     return FilmRecord(**values, film=kind, settings=settings.model_dump(mode="json"))

@@ -34,12 +34,12 @@ from reverie.tile import Tiles
 from reverie.tile.huge import moves
 from reverie.tile.out_of_memory import Retreat
 
-SIDES = (4096, 3072, 2048, 1536, 1024, 768, 512, 384, 256, 192, 128, 96, 64)
+TILE_SIDES = (4096, 3072, 2048, 1536, 1024, 768, 512, 384, 256, 192, 128, 96, 64)
 """Sides of tiles to choose from, in pixels."""
 
 VAST = 16_000_000  # pixels from which on a tiled picture is never copied
 
-SMALL, LARGE = 128, 288  # sides of the pictures that are tried out
+SMALL_TRIAL, LARGE_TRIAL = 128, 288  # sides of the pictures that are tried out
 ROOM = 96 << 20  # bytes: what libraries set aside besides, and encoders want at the end
 SLACK = 1.12  # what allocators and libraries take beyond the tensors that are seen
 KEPT = 24  # bytes a pixel that the loop and whoever listens hold besides: the octave's base, the frame
@@ -59,7 +59,7 @@ class Estimate:
     seconds: float
 
 
-def free() -> int:
+def free_memory() -> int:
     """Bytes that this process may still take, of what the machine, or its container, has free."""
     found = []
     for line in _text("/proc/meminfo").splitlines():
@@ -135,30 +135,30 @@ class _Cost:
 def _bytes(task: Callable[[int], object]) -> _Cost:
     """The most bytes at once of a task, by the side of its picture."""
     found = []
-    for side in (SMALL, LARGE):
+    for side in (SMALL_TRIAL, LARGE_TRIAL):
         task(side)  # whatever is kept for later is made now
         with _Held() as held:
             task(side)
         found.append(held.most)
     # Margins make every side longer by the same, so what grows with the area grows with the side too.
-    square = (found[1] / LARGE - found[0] / SMALL) / (LARGE - SMALL)
-    if square <= 0 or found[0] < square * SMALL**2:
-        return _Cost(0, 0, found[1] / LARGE**2)
-    return _Cost(0, found[0] / SMALL - square * SMALL, square)
+    square = (found[1] / LARGE_TRIAL - found[0] / SMALL_TRIAL) / (LARGE_TRIAL - SMALL_TRIAL)
+    if square <= 0 or found[0] < square * SMALL_TRIAL**2:
+        return _Cost(0, 0, found[1] / LARGE_TRIAL**2)
+    return _Cost(0, found[0] / SMALL_TRIAL - square * SMALL_TRIAL, square)
 
 
 def _seconds(task: Callable[[int], object]) -> _Cost:
     """The time of a task, by the side of its picture."""
     found = []
-    for side in (SMALL, LARGE):
+    for side in (SMALL_TRIAL, LARGE_TRIAL):
         taken = []
         for _ in range(3):
             begun = time.perf_counter()
             task(side)
             taken.append(time.perf_counter() - begun)
         found.append(min(taken[1:]))
-    square = max(0.0, (found[1] - found[0]) / (LARGE**2 - SMALL**2))
-    return _Cost(max(0.0, found[1] - square * LARGE**2), 0, square)
+    square = max(0.0, (found[1] - found[0]) / (LARGE_TRIAL**2 - SMALL_TRIAL**2))
+    return _Cost(max(0.0, found[1] - square * LARGE_TRIAL**2), 0, square)
 
 
 class _Trial:
@@ -206,7 +206,7 @@ def _blind(
     return image.new_zeros(terms, image.shape[0]), image.new_ones(terms if weights is None else 1, *image.shape)
 
 
-def fitted(plan: Plan, options: Run, batch: int = 1) -> Plan:
+def fit_plan(plan: Plan, options: Run, batch: int = 1) -> Plan:
     """``plan`` for ``batch`` pictures with the tiles that were asked for; ``auto`` takes the largest with which it
     stays within ``memory`` bytes resident (by default of what is free), none where it can.
 
@@ -220,7 +220,7 @@ def fitted(plan: Plan, options: Run, batch: int = 1) -> Plan:
         return plan if tile == "none" else replace(plan, look=_tiles(plan, Tiles(tile, mode, keeps)))
     if plan.device.type == "cuda" and memory == "auto" and mode == "exact":
         return replace(plan, look=Retreat())  # a GPU says itself when its memory does not suffice
-    room = resident() + round(0.8 * free()) if memory == "auto" else memory
+    room = resident() + round(0.8 * free_memory()) if memory == "auto" else memory
     height, width = plan.size
     # What any network needs a pixel was seen to stay below 4 kB: most pictures fit without asking twice.
     if memory == "auto" and resident() + 4096 * batch * height * width < room:
@@ -230,8 +230,8 @@ def fitted(plan: Plan, options: Run, batch: int = 1) -> Plan:
         return plan
     blind, look, least = _bytes(trial.blind), _bytes(trial.look), 0.0
     refused: UsageError | None = None
-    for side in SIDES:
-        if side >= max(height, width) and side > SIDES[-1] and mode == "exact":
+    for side in TILE_SIDES:
+        if side >= max(height, width) and side > TILE_SIDES[-1] and mode == "exact":
             continue
         tiled = replace(plan, look=Tiles(side, mode, keeps))
         try:
@@ -245,8 +245,8 @@ def fitted(plan: Plan, options: Run, batch: int = 1) -> Plan:
                 f"of {side} px."
             )
             return replace(tiled, notes=(*plan.notes, note) if mode == "exact" else plan.notes)
-    if memory == "auto" and (refused or least <= room + HOPE * free()):
-        return plan if refused else replace(plan, look=Tiles(SIDES[-1], mode, keeps))
+    if memory == "auto" and (refused or least <= room + HOPE * free_memory()):
+        return plan if refused else replace(plan, look=Tiles(TILE_SIDES[-1], mode, keeps))
     if refused:
         raise UsageError(
             f"A picture of {width}x{height} needs more than {readable(room)}, and cannot be dreamt in exact tiles; "

@@ -24,9 +24,9 @@ from reverie.loop.plan import Plan, prepare
 from reverie.loop.render import Frame, render
 from reverie.network import Network
 from reverie.objective.resolve import Assets
-from reverie.pixels.ops import Size, cropped, fitted, resize, unit
+from reverie.pixels.ops import Size, cropped, fitted_size, resize, unit
 from reverie.pixels.param import Pixels
-from reverie.recipe import AUTO, PREVIEW_SIDE, Recipe, Run, merged, record, run
+from reverie.recipe import AUTO, PREVIEW_SIDE, Recipe, Run, merged, record, valid_run
 from reverie.recipe.record import Asset, Record
 
 NATIVE_LIMIT = 2048  # pixels of the long side that a source keeps unasked
@@ -160,8 +160,8 @@ def job(
     given = own_network(network)
     if network is not None:
         values["network"] = given.name if given is not None else network
-    values, handed = sources.written(values)
-    wanted, how = merged(preset, recipe, values), run(run_values)
+    values, handed = sources.with_handed_in(values)
+    wanted, how = merged(preset, recipe, values), valid_run(run_values)
     if isinstance(recipe, str | Path) and network is None:
         zoo.consent(wanted.network, how.trust, f"The recipe {recipe}")
     return job_of(source, wanted, how, preview, given, {**(pictures or {}), **handed})
@@ -207,7 +207,7 @@ def job_of(
     native = size if photo is None else (photo.pixels.shape[-2], photo.pixels.shape[-1])
     assets = beside.laid(native, size)
     plan = prepare(network, recipe, size, assets, device=options.device, precision=options.precision)
-    plan = budget.fitted(plan, options, recipe.count)
+    plan = budget.fit_plan(plan, options, recipe.count)
     made = Record(
         recipe=recipe,
         assets=(*_assets(photo, network, options), *beside.records()),
@@ -237,11 +237,11 @@ def _sized(
     shape, notes = recipe.shape(), []
     native: Size = NOISE_SIZE if photo is None else (photo.pixels.shape[-2], photo.pixels.shape[-1])
     if isinstance(shape, int):
-        size = fitted(native, shape)
+        size = fitted_size(native, shape)
     elif shape is not None:
         size = shape
     elif max(native) > NATIVE_LIMIT:
-        size = fitted(native, NATIVE_LIMIT)
+        size = fitted_size(native, NATIVE_LIMIT)
         notes.append(
             f"The source has {native[1]}x{native[0]} pixels and is dreamt at {size[1]}x{size[0]}; "
             "--size asks for more."
@@ -274,4 +274,4 @@ def previewed(size: Size, recipe: Recipe) -> Size:
         for each in sizes(size, recipe.octaves, recipe.octave_scale, recipe.smallest)
         if PREVIEW_SIDE // 2 <= max(each) <= PREVIEW_SIDE
     ]
-    return within[-1] if recipe.octaves == "auto" and within else fitted(size, PREVIEW_SIDE)
+    return within[-1] if recipe.octaves == "auto" and within else fitted_size(size, PREVIEW_SIDE)

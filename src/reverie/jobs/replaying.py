@@ -11,9 +11,9 @@ from reverie import files, zoo
 from reverie.errors import InputError, UsageError
 from reverie.jobs import sources
 from reverie.jobs.job import Job, job_of, own_network
-from reverie.jobs.sources import Source, finder, located, opened
+from reverie.jobs.sources import Source, find_asset, finder, opened
 from reverie.network import Network
-from reverie.recipe import Recipe, record, run
+from reverie.recipe import Recipe, record, valid_run
 
 
 def replay(
@@ -34,7 +34,7 @@ def replay(
     Raises :class:`InputError` when it is not found or not the same file any more.
     """
     path = Path("the picture") if isinstance(picture, bytes) else Path(picture)
-    found = record.parse(files.read_text(picture), path)
+    found = record.parse_record(files.read_text(picture), path)
     given, changes = own_network(network), dict(changes or {})
     if isinstance(network, str):
         changes["network"] = network
@@ -46,7 +46,7 @@ def replay(
     how = ("device", "precision", "threads", "depth", "tile", "tile_mode")
     values: dict[str, Any] = {name: getattr(found, name) for name in how}
     if weights is not None and weights.path and options.get("weights") is None and same:
-        values["weights"] = located(weights, path, None, "--weights")
+        values["weights"] = find_asset(weights, path, None, "--weights")
     options = {**values, **{name: value for name, value in options.items() if value is not None}}
     asset = found.asset("source")
     photo = None
@@ -54,13 +54,13 @@ def replay(
         raise InputError(f"The source of {path} was no file of its own; give it with --source.")
     if asset is not None:
         in_memory = source is not None and not isinstance(source, str | Path)
-        photo = source if in_memory else located(asset, path, source, "--source")
+        photo = source if in_memory else find_asset(asset, path, source, "--source")
     elif source is not None:
         raise UsageError(f"{path} was dreamt from noise; it takes no --source.")
     pictures = sources.recorded(
         recipe.files(), found.assets, finder(path, [opened(each) for each in assets])
     )
-    made = job_of(photo, recipe, run(options), False, given, pictures)
+    made = job_of(photo, recipe, valid_run(options), False, given, pictures)
     if found.part < recipe.count:
         made = replace(made, record=made.record.model_copy(update={"part": found.part}))
     if not same:

@@ -87,12 +87,12 @@ def _laid(mask: Tensor, native: Size, size: Size) -> Tensor:
     return cropped(fitted_mask(mask, native), size)
 
 
-def named(photo: Photo) -> str:
+def source_name(photo: Photo) -> str:
     """The name of a picture that lies in no file, by its content."""
     return photo.name or f"picture {photo.sha256[:12]}"
 
 
-def written(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Photos]]:
+def with_handed_in(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Photos]]:
     """``values`` of a recipe with every guide and mask as text, and the pictures that were handed in themselves."""
     texts, given = dict(values), dict[str, Photos]()
 
@@ -100,8 +100,8 @@ def written(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Photos
         if isinstance(picture, str | Path):
             return os.fspath(picture)
         photo = opened(picture)
-        given[named(photo)] = (photo,)
-        return named(photo)
+        given[source_name(photo)] = (photo,)
+        return source_name(photo)
 
     if "guide" in texts:
         several = texts["guide"] if isinstance(texts["guide"], list | tuple) else [texts["guide"]]
@@ -137,12 +137,12 @@ def finder(output: Path, handed: Sequence[Photo], read: Open | None = None) -> C
     by_content, read = {photo.sha256: photo for photo in handed}, read or opened
 
     def find(asset: Asset) -> Photo:
-        return by_content.get(asset.sha256) or read(located(asset, output, None, "--asset"))
+        return by_content.get(asset.sha256) or read(find_asset(asset, output, None, "--asset"))
 
     return find
 
 
-def located(asset: Asset, output: Path, given: Source, remedy: str) -> Path:
+def find_asset(asset: Asset, output: Path, given: Source, remedy: str) -> Path:
     """The file that is the ``asset`` in the Record of ``output``, told by its content; ``remedy`` names it."""
     recorded = [Path(asset.path), output.parent / asset.path, output.parent / Path(asset.path).name]
     candidates = recorded if given is None else [Path(str(given))]

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from reverie.pixels.ops import Size, resize
 
-LEAST = 24  # pixels: below this short side an octave holds no form that a network could see
+SMALLEST_OCTAVE = 24  # pixels: below this short side an octave holds no form that a network could see
 
 
 def sizes(
@@ -31,7 +31,7 @@ def sizes(
     else:
         above = min(above, octaves - 1)
         factors = [scale**-k for k in range(octaves - 1 - above, 0, -1)]
-        factors = [factor for factor in factors if short * factor >= min(LEAST, short)]
+        factors = [factor for factor in factors if short * factor >= min(SMALLEST_OCTAVE, short)]
     found = [_scaled(final, factor) for factor in factors]
     below = [size for at, size in enumerate(found) if size != final and size not in found[:at]]
     return [*below, final, *(_scaled(final, scale**k) for k in range(1, above + 1))]

@@ -18,7 +18,7 @@ from reverie.network import Activations, Network
 from reverie.network.fast import optimized, resolve_precision
 from reverie.objective import Objective, distance
 from reverie.objective.place import fitted_mask
-from reverie.objective.resolve import NOTHING, Assets, guidance, resolve
+from reverie.objective.resolve import NO_ASSETS, Assets, guidance, resolve
 from reverie.pixels.ops import Size
 from reverie.pixels.param import Param, Pixels
 from reverie.pixels.transform import Transform
@@ -26,7 +26,7 @@ from reverie.recipe import Precision, Recipe, schedule
 from reverie.tile import Tiles
 from reverie.tile.out_of_memory import Retreat
 
-MAX_PIXELS = 300_000_000  # of any octave
+MAX_OCTAVE_PIXELS = 300_000_000  # of any octave
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,7 @@ class Plan:
     mask: str = ""
     look: Look = image_gradient
     notes: tuple[str, ...] = field(default=())
-    assets: Assets = NOTHING
+    assets: Assets = NO_ASSETS
 
     def dreaming(self, objective: Objective) -> Plan:
         """The same plan for another objective, in every octave."""
@@ -113,7 +113,7 @@ def prepare(
     network: Network,
     recipe: Recipe,
     size: Size,
-    assets: Assets = NOTHING,
+    assets: Assets = NO_ASSETS,
     *,
     device: str = "cpu",
     precision: Literal["auto"] | Precision = "fp32",
@@ -168,14 +168,15 @@ def _octaves(
     network: Network, recipe: Recipe, size: Size, assets: Assets, device: torch.device
 ) -> tuple[Octave, ...]:
     steps = sizes(size, recipe.octaves, recipe.octave_scale, recipe.smallest, recipe.above)
-    if recipe.above and steps[-1][0] * steps[-1][1] > MAX_PIXELS:
+    if recipe.above and steps[-1][0] * steps[-1][1] > MAX_OCTAVE_PIXELS:
         raise UsageError(
             f"--above {recipe.above} at --octave-scale {recipe.octave_scale:g} asks for an octave of "
             f"{steps[-1][1]}x{steps[-1][0]} pixels; lower one of them."
         )
-    if size[0] * size[1] > MAX_PIXELS:
+    if size[0] * size[1] > MAX_OCTAVE_PIXELS:
         raise UsageError(
-            f"A picture of {size[1]}x{size[0]} has more than {MAX_PIXELS // 10**6} megapixels; give a smaller --size."
+            f"A picture of {size[1]}x{size[0]} has more than {MAX_OCTAVE_PIXELS // 10**6} megapixels; "
+            "give a smaller --size."
         )
     wanted = _objectives(network, recipe, assets)
     return tuple(

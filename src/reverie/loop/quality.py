@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from reverie.objective import Objective
-from reverie.pixels.ops import EPSILON, fitted, resize
+from reverie.pixels.ops import EPSILON, fitted_size, resize
 
 _LOOK = 48  # pixels of the long side at which forms are compared: what is seen from across the room
 _SRGB_TO_XYZ = (
@@ -54,7 +54,7 @@ def gains(objective: Objective, first: Tensor, last: Tensor) -> tuple[float, flo
 
 def quality(source: Tensor, dream: Tensor, gain: float, penalty: float | None = None) -> Quality:
     """Compare ``dream`` [1, 3, H, W] with its ``source`` [1, 3, h, w], both sRGB in 0..1."""
-    size = fitted((dream.shape[-2], dream.shape[-1]), _LOOK)
+    size = fitted_size((dream.shape[-2], dream.shape[-1]), _LOOK)
     first, second = (resize(each.float(), size).clamp(0, 1) for each in (source, dream))
     drift = torch.linalg.vector_norm(lab(first).mean((-2, -1)) - lab(second).mean((-2, -1)))
     a, b = (lab(each)[0, 0].flatten() for each in (first, second))

@@ -248,7 +248,7 @@ class Network:
     @cached_property
     def _own(self) -> Layer | None:
         """The first layer of what is dreamt by default, for those who write of no network in particular."""
-        names = [target.name for target in grammar.parse(self.objective)] if self.objective else []
+        names = [target.name for target in grammar.parse_objective(self.objective)] if self.objective else []
         return next((found for each in names if (found := self.layer(each)) is not None), None)
 
     def require_layer(self, name: str) -> Layer:

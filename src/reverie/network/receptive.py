@@ -11,21 +11,21 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-aten = torch.ops.aten
+_aten = torch.ops.aten
 
 
-class Span(NamedTuple):
+class ReceptiveField(NamedTuple):
     """Along one axis, unit i sees the pixels ``first + i * jump`` to ``last + i * jump``."""
 
     first: int
     last: int
     jump: int
 
-    def window(self, kernel: int, stride: int, padding: int, dilation: int) -> Span:
+    def window(self, kernel: int, stride: int, padding: int, dilation: int) -> ReceptiveField:
         """What a unit sees that looks at ``kernel`` of these."""
         first = self.first - padding * self.jump
         last = self.last + (dilation * (kernel - 1) - padding) * self.jump
-        return Span(first, last, stride * self.jump)
+        return ReceptiveField(first, last, stride * self.jump)
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Seen:
     """What stands behind a tensor: the spans of height and width (None: the whole picture), and the
     last layers on the way to it."""
 
-    spans: tuple[Span, Span] | None
+    spans: tuple[ReceptiveField, ReceptiveField] | None
     layers: frozenset[str]
 
 
@@ -49,7 +49,7 @@ class Traced:
     jump: int | None
     receptive: int
     inputs: tuple[str, ...]
-    spans: tuple[Span, Span] | None = None
+    spans: tuple[ReceptiveField, ReceptiveField] | None = None
 
 
 class _Tracing(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -86,32 +86,32 @@ class _Tracing(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 def _spans(
     operation: Any, args: tuple[Any, ...], read: list[tuple[Tensor, Seen]], result: Tensor
-) -> tuple[Span, Span] | None:
+) -> tuple[ReceptiveField, ReceptiveField] | None:
     """What stands behind ``result``; the whole picture where the operation is not one of those known."""
     spans = [seen.spans for _, seen in read if seen.spans is not None]
     if len(spans) < len(read):
         return None
     (height, width) = spans[0]
-    if operation in (aten.convolution, aten.max_pool2d_with_indices, aten.avg_pool2d) and args[0].ndim == 4:
-        if operation is aten.convolution:
+    if operation in (_aten.convolution, _aten.max_pool2d_with_indices, _aten.avg_pool2d) and args[0].ndim == 4:
+        if operation is _aten.convolution:
             if args[6]:  # transposed
                 return None
             kernel, (stride, padding, dilation) = args[1].shape[2:], args[3:6]
         else:
             kernel, stride = args[1], args[2] if len(args) > 2 else ()
             padding = args[3] if len(args) > 3 else 0
-            dilation = args[4] if operation is aten.max_pool2d_with_indices and len(args) > 4 else 1
+            dilation = args[4] if operation is _aten.max_pool2d_with_indices and len(args) > 4 else 1
         windows = [_pair(each) for each in (kernel, stride or kernel, padding, dilation)]
         return (height.window(*(each[0] for each in windows)), width.window(*(each[1] for each in windows)))
-    if operation in (aten.constant_pad_nd, aten.reflection_pad2d, aten.replication_pad2d):
+    if operation in (_aten.constant_pad_nd, _aten.reflection_pad2d, _aten.replication_pad2d):
         left, _, top, _ = (*args[1], 0, 0, 0, 0)[:4]
         return height.window(1, 1, top, 1), width.window(1, 1, left, 1)
-    pooled = operation in (aten._adaptive_avg_pool2d, aten.adaptive_max_pool2d, aten.mean)
+    pooled = operation in (_aten._adaptive_avg_pool2d, _aten.adaptive_max_pool2d, _aten.mean)
     # Channels go last and come back, or are joined there; height and width stay who they are.
     # Normalized over places, a unit sees them all.
-    pooled = pooled or operation is aten.native_group_norm or (operation is aten.native_batch_norm and args[5])
-    joined = operation is aten.cat and (args[1] if len(args) > 1 else 0) in (3, -1)
-    turned = result.ndim == 4 and (joined or operation in (aten.permute, aten.transpose))
+    pooled = pooled or operation is _aten.native_group_norm or (operation is _aten.native_batch_norm and args[5])
+    joined = operation is _aten.cat and (args[1] if len(args) > 1 else 0) in (3, -1)
+    turned = result.ndim == 4 and (joined or operation in (_aten.permute, _aten.transpose))
     if pooled or (not turned and any(tensor.shape[-2:] != result.shape[-2:] for tensor, _ in read)):
         return None
     # Place by place: what any of the inputs sees.
@@ -124,8 +124,8 @@ def _pair(value: Any) -> tuple[int, int]:
     return (sides[0], sides[-1])
 
 
-def _union(spans: list[Span]) -> Span:
-    return Span(min(each.first for each in spans), max(each.last for each in spans), spans[0].jump)
+def _union(spans: list[ReceptiveField]) -> ReceptiveField:
+    return ReceptiveField(min(each.first for each in spans), max(each.last for each in spans), spans[0].jump)
 
 
 Read = Callable[[str, object], Tensor | None]
@@ -178,7 +178,7 @@ def traced(
     try:
         x = enter(image)
         with torch.no_grad(), tracing:
-            tracing.tell(x, Seen((Span(0, 0, 1), Span(0, 0, 1)), frozenset({"image"})))
+            tracing.tell(x, Seen((ReceptiveField(0, 0, 1), ReceptiveField(0, 0, 1)), frozenset({"image"})))
             module(x)
     finally:
         for handle in handles:

@@ -14,7 +14,7 @@ from reverie.objective.value import Objective, Sight, Term, over_places
 
 Match = Literal["dot", "cosine"]
 
-CHUNK = 1 << 22  # numbers in the largest table of dot products that is ever held: 16 MB
+LARGEST_TABLE = 1 << 22  # numbers in the largest table of dot products that is ever held: 16 MB
 FLOOR = 0.1  # least cosine that counts: what points elsewhere is still pulled a little (lucid)
 
 
@@ -26,7 +26,7 @@ def match(name: str, vectors: Tensor, by: Match = "dot", label: str = "") -> Obj
     Raw dot products favor the strongest places of the guide; ``by="cosine"`` matches directions and pulls with
     y / |y|.
     """
-    wanted = vectors if by == "dot" else unit(vectors)
+    wanted = vectors if by == "dot" else unit_vectors(vectors)
 
     def places(activations: Activations) -> Tensor:
         a = activations[name]
@@ -43,7 +43,7 @@ def best(a: Tensor, vectors: Tensor) -> Tensor:
     """
     flat = a.flatten(2) if a.ndim > 2 else a[:, :, None]
     found = torch.empty_like(flat)
-    step = max(1, CHUNK // len(vectors))
+    step = max(1, LARGEST_TABLE // len(vectors))
     for picture, into in zip(flat, found, strict=True):
         for at in range(0, picture.shape[1], step):
             row = (vectors @ picture[:, at : at + step]).argmax(0)
@@ -51,7 +51,7 @@ def best(a: Tensor, vectors: Tensor) -> Tensor:
     return found.view_as(a)
 
 
-def unit(vectors: Tensor) -> Tensor:
+def unit_vectors(vectors: Tensor) -> Tensor:
     """``vectors`` [M, C] scaled to length 1; zeros stay zeros."""
     scaled: Tensor = vectors / torch.linalg.vector_norm(vectors, dim=1, keepdim=True).clamp_min(1e-12)
     return scaled

@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from reverie import objective as objectives
 from reverie.errors import UnknownName, UsageError
 from reverie.network import Layer, Network
-from reverie.objective import guide as guides
 from reverie.objective.batch import diversity
+from reverie.objective.classes import log_probability, logit
+from reverie.objective.guide import Match, caricature, direction, match
+from reverie.objective.layers import channel, favorites, layer, mean, mean_square, neuron, norm, sum_square
 from reverie.objective.penalty import PENALTIES
 from reverie.objective.place import inside, masked
 from reverie.objective.value import Objective, Term, whole
-from reverie.pixels.ops import fitted, resize, unit
+from reverie.pixels.ops import fitted_size, resize, unit
 from reverie.pixels.transform import pad
 from reverie.recipe import Recipe
-from reverie.recipe.grammar import DEFAULT, FUNCTIONS, Guide, Role, Target, parse
-from reverie.recipe.grammar import guide as read_guide
+from reverie.recipe.grammar import DEFAULT, FUNCTIONS, Guide, Role, Target, parse_guide, parse_objective
 
 GUIDE_SIDE = 448  # pixels of the long side that a guide is looked at with; a smaller one stays as it is
 _MARGIN = 32  # mirrored pixels around a guide, so that a network's zero padding is no part of it
@@ -75,14 +75,14 @@ class Assets:
         return self.masks[file]
 
 
-NOTHING = Assets()
+NO_ASSETS = Assets()
 
 
 def resolve(
     network: Network,
     text: str,
     focus: float = 0.0,
-    assets: Assets = NOTHING,
+    assets: Assets = NO_ASSETS,
     inset: int = 0,
     certainty: float = 0.0,
 ) -> Objective:
@@ -95,7 +95,7 @@ def resolve(
     >>> resolve(load("motif"), "0.7*owl + 0.3*stage3")       # doctest: +SKIP
     """
     terms: list[Term] = []
-    for target in parse(text):
+    for target in parse_objective(text):
         names = target.names()
         for name in names:
             found = inside(_Resolver(network, target, name, focus, assets, certainty).objective(), inset)
@@ -105,10 +105,10 @@ def resolve(
     return Objective(tuple(terms))
 
 
-def guidance(network: Network, recipe: Recipe, assets: Assets = NOTHING) -> tuple[Term, ...]:
+def guidance(network: Network, recipe: Recipe, assets: Assets = NO_ASSETS) -> tuple[Term, ...]:
     """The terms of all guides of a recipe; none where it has none."""
     found = (
-        guided(network, read_guide(each), recipe.match, assets, recipe.inset) for each in recipe.guide
+        guided(network, parse_guide(each), recipe.match, assets, recipe.inset) for each in recipe.guide
     )
     return tuple(term for each in found for term in each.terms)
 
@@ -116,16 +116,16 @@ def guidance(network: Network, recipe: Recipe, assets: Assets = NOTHING) -> tupl
 def guided(
     network: Network,
     guide: Guide,
-    match: guides.Match = "dot",
-    assets: Assets = NOTHING,
+    by: Match = "dot",
+    assets: Assets = NO_ASSETS,
     inset: int = 0,
 ) -> Objective:
     """The objective of one guide: its pictures are looked at once, here, at a size of their own."""
     layers = guide_layers(network, guide.layer)
     found = []
-    for layer in layers:
-        vectors = assets.features(network, layer, guide.file)
-        one = _honest(layer, guides.match(layer.name, vectors, match, f"{guide.file}@{layer.name}"))
+    for each in layers:
+        vectors = assets.features(network, each, guide.file)
+        one = _honest(each, match(each.name, vectors, by, f"{guide.file}@{each.name}"))
         one = inside(one, inset)
         found.append(masked(one, assets.mask(guide.mask), guide.mask) if guide.mask else one)
     return guide.weight / len(found) * sum(found[1:], found[0])
@@ -137,7 +137,7 @@ def features(network: Network, layer: Layer, pictures: Iterable[Tensor]) -> Tens
     found = []
     for picture in map(unit, pictures):
         size = (picture.shape[-2], picture.shape[-1])
-        small = resize(picture, fitted(size, GUIDE_SIDE)) if max(size) > GUIDE_SIDE else picture
+        small = resize(picture, fitted_size(size, GUIDE_SIDE)) if max(size) > GUIDE_SIDE else picture
         with torch.no_grad():
             shown = pad(_MARGIN, network.smallest)(small.clamp(0, 1).to(device), torch.Generator())
             a = network.capture(shown, [layer.name])[layer.name]
@@ -188,10 +188,10 @@ class _Resolver:
         if self.target.kind == "class":
             return self.classes((self.name, *self.target.others))
         if self.target.channel is not None:
-            return self.channel()
+            return self.of_channel()
         found = self.network.layer(self.name)
         if found is not None:
-            return _honest(found, objectives.layer(found.name, self.focus))
+            return _honest(found, layer(found.name, self.focus))
         if self.target.kind == "layer" or self.network.idle(self.name):
             self.network.require_layer(self.name)
         if self.name in PENALTIES:
@@ -202,21 +202,21 @@ class _Resolver:
             raise UnknownName("layer or class", self.name, known, f"'reverie layers {self.network.name}'")
         return self.of_class(index)
 
-    def channel(self) -> Objective:
-        layer, index = self.network.require_layer(self.name), self.target.channel
+    def of_channel(self) -> Objective:
+        found, index = self.network.require_layer(self.name), self.target.channel
         assert index is not None
-        if index >= layer.channels:
+        if index >= found.channels:
             raise UsageError(
-                f"The layer {self.name!r} of {self.network.name} has the channels 0 to {layer.channels - 1}, "
+                f"The layer {self.name!r} of {self.network.name} has the channels 0 to {found.channels - 1}, "
                 f"no {index}."
             )
         if self.target.function == "neuron" or self.target.place is not None:
-            if not layer.stride:
+            if not found.stride:
                 raise UsageError(
                     f"The layer {self.name!r} of {self.network.name} has no places, so no neurons."
                 )
-            return objectives.neuron(layer.name, index, self.target.place or (0.5, 0.5))
-        return _honest(layer, objectives.channel(layer.name, index))
+            return neuron(found.name, index, self.target.place or (0.5, 0.5))
+        return _honest(found, channel(found.name, index))
 
     def classes(self, names: Sequence[str]) -> Objective:
         return self.of_class(*(self.network.require_class(each) for each in names))
@@ -224,9 +224,9 @@ class _Resolver:
     def of_class(self, *indices: int) -> Objective:
         network = self.network
         label = "|".join(network.labels[index] for index in indices)
-        forms = {objectives.log_probability: 1.0} if self.target.function == "logprob" else {objectives.logit: 1.0}
+        forms = {log_probability: 1.0} if self.target.function == "logprob" else {logit: 1.0}
         if self.certainty and not self.target.function:
-            forms[objectives.log_probability] = self.certainty
+            forms[log_probability] = self.certainty
         wanted = (weight * form(network.logits, *indices, label=label) for form, weight in forms.items())
         found = Objective(tuple(term for each in wanted for term in each.terms))
         return _honest(network.require_layer(network.logits), found)
@@ -236,26 +236,26 @@ class _Resolver:
         if function in ("logit", "logprob"):
             return self.classes((self.name, *target.others))
         if function == "neuron":
-            return self.channel()
-        layer = self.network.require_layer(self.name)
+            return self.of_channel()
+        at = self.network.require_layer(self.name)
         numbers = [each for each in target.arguments if not isinstance(each, str)]
         if function in ("top", "bottom"):
-            return _honest(layer, objectives.favorites(layer.name, int(numbers[0]), function == "bottom"))
+            return _honest(at, favorites(at.name, int(numbers[0]), function == "bottom"))
         if function == "caricature":
-            return guides.caricature(layer.name, *numbers)
+            return caricature(at.name, *numbers)
         if function == "direction":
             file = str(target.arguments[0])
             power = numbers[0] if numbers else 0.0
-            vector = self.assets.features(self.network, layer, file).mean(0)
-            return _honest(layer, guides.direction(layer.name, vector, power, f"{file}@{layer.name}"))
-        return _honest(layer, _PLAIN[function](layer.name))
+            vector = self.assets.features(self.network, at, file).mean(0)
+            return _honest(at, direction(at.name, vector, power, f"{file}@{at.name}"))
+        return _honest(at, _PLAIN[function](at.name))
 
 
 _PLAIN = {
-    "mean": objectives.mean,
-    "meansquare": objectives.mean_square,
-    "sumsquare": objectives.sum_square,
-    "norm": objectives.norm,
+    "mean": mean,
+    "meansquare": mean_square,
+    "sumsquare": sum_square,
+    "norm": norm,
     "diversity": diversity,
 }
 assert _PLAIN.keys() < FUNCTIONS.keys()

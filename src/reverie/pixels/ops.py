@@ -18,6 +18,7 @@ Size = tuple[int, int]  # (height, width) in pixels
 Border = Literal["reflect", "constant", "replicate", "circular"]
 
 EPSILON = 1e-12
+LUMA = (0.299, 0.587, 0.114)  # how bright red, green and blue are (Rec. 601)
 _BAND = 1 << 20  # pixels of an integer picture that become floats at a time
 
 
@@ -93,7 +94,7 @@ def recolored(image: Tensor, source: Tensor, color: Literal["source", "locked"])
     """``image`` [B, 3, H, W] in 0..1 with the chroma of the ``source`` (its own is the luma, Rec. 601), or with the
     source's mean and standard deviation in every channel (``locked``)."""
     if color == "source":
-        luma = image.new_tensor([0.299, 0.587, 0.114]).view(3, 1, 1)
+        luma = image.new_tensor(LUMA).view(3, 1, 1)
         return (source + ((image - source) * luma).sum(1, keepdim=True)).clamp(0, 1)
     (mean, other), (deviation, wanted) = (
         [each.mean((-2, -1), keepdim=True) for each in (image, source)],
@@ -147,7 +148,7 @@ def without_alternation(image: Tensor) -> Tensor:
     return image
 
 
-def held(size: Size, levels: int) -> int:
+def levels_in(size: Size, levels: int) -> int:
     """How many of ``levels`` bands a picture can hold: no filter reaches further than its short side."""
     return sum(min(size) >= 8 << level for level in range(levels))
 
@@ -235,7 +236,7 @@ def cloud(size: Size, generator: torch.Generator, detail: int = 192) -> Tensor:
     return resize((0.5 + 0.16 * luma + 0.10 * field).clamp(0, 1), size).clamp(0, 1)
 
 
-def fitted(size: Size, long_side: int) -> Size:
+def fitted_size(size: Size, long_side: int) -> Size:
     """``size`` scaled so that its long side is ``long_side``; no side below 1."""
     scale = long_side / max(size)
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))

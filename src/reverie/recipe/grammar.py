@@ -23,7 +23,7 @@ from typing import Literal
 
 from reverie.errors import UnknownName, UsageError
 
-Kind = Literal["layer", "class", "channel", ""]
+TargetKind = Literal["layer", "class", "channel", ""]
 Role = Literal["guide", "mask"]
 
 FUNCTIONS = {
@@ -42,14 +42,11 @@ FUNCTIONS = {
 }
 """Each function of an objective and a call of it."""
 
-PENALTIES = ("tv", "l1", "l2", "blur", "energy", "distance")
-"""Words that mean a property of the picture itself, where no layer is called so."""
-
 DEFAULT = "default"
+"""The word for the layer that a network dreams by default, the first where there are several."""
 
 GREATEST = 1e12
 """Weights lie between this and its inverse: single precision must bear their squares."""
-"""The word for the layer that a network dreams by default, the first where there are several."""
 
 _PICTURE = re.compile(r"\.(?:png|jpe?g|jpe|jfif|webp|tiff?|bmp|gif|avif|hei[cf])$", re.IGNORECASE)
 _NUMBER = r"\d+\.\d*(?:[eE][+-]?\d+)?(?![\w.])|\.\d+(?![\w.])|\d+[eE][+-]?\d+(?![\w.])|\d+(?![\w.])"
@@ -78,7 +75,7 @@ class Target:
     """
 
     weight: float
-    kind: Kind
+    kind: TargetKind
     name: str
     channel: int | None = None
     last: int | None = None
@@ -97,7 +94,7 @@ class Target:
         return tuple(f"{prefix}{number}" for number in range(int(first), self.last + 1))
 
     def text(self) -> str:
-        """The term as text that :func:`parse` reads back."""
+        """The term as text that :func:`parse_objective` reads back."""
         name = _quoted(self.name) if self.last is None else f"{self.name}..{self.last}"
         inner = f"{self.kind}:{name}" if self.kind else name
         inner += "" if self.channel is None else f":{self.channel}"
@@ -123,16 +120,16 @@ class Guide:
     mask: str = ""
 
     def text(self) -> str:
-        """The guide as text that :func:`guide` reads back."""
+        """The guide as text that :func:`parse_guide` reads back."""
         layer = f"@{_quoted(self.layer)}" if self.layer else ""
         weight = f"*{self.weight!r}" if self.weight != 1 else ""
         return f"{_quoted(self.file)}{layer}{weight}" + (f"|{_quoted(self.mask)}" if self.mask else "")
 
 
-def guide(text: str) -> Guide:
+def parse_guide(text: str) -> Guide:
     """Read a guide, ``flowers.jpg@stage3*0.5|left.png``; :class:`UsageError` in one sentence.
 
-    >>> guide("flowers.jpg@stage3*0.5")
+    >>> parse_guide("flowers.jpg@stage3*0.5")
     Guide(file='flowers.jpg', layer='stage3', weight=0.5, mask='')
     """
     found = _GUIDE.fullmatch(text)
@@ -161,10 +158,10 @@ def files(targets: Iterable[Target], guides: Iterable[Guide] = ()) -> tuple[tupl
     return tuple(dict.fromkeys(found))
 
 
-def parse(text: str) -> tuple[Target, ...]:
+def parse_objective(text: str) -> tuple[Target, ...]:
     """Read an objective; raises :class:`UsageError` with one sentence that points at the fault.
 
-    >>> parse("0.7*owl + 0.3*stage3")[1].name
+    >>> parse_objective("0.7*owl + 0.3*stage3")[1].name
     'stage3'
     """
     return _Reader(text).targets()
@@ -173,7 +170,7 @@ def parse(text: str) -> tuple[Target, ...]:
 def named(text: str) -> str:
     """``text`` as an objective; words that are none (``green snake``) are taken for the name of a class."""
     try:
-        parse(text)
+        parse_objective(text)
     except UsageError:
         if ";" in text:  # one text an octave: schedule.objectives
             return text
@@ -251,14 +248,14 @@ class _Reader:
                 others.append(name)
         if len(others) > len(made.others) and not self.class_like(made):
             raise self.wrong("only classes can be joined by '|'")
-        kind: Kind = "class" if others and not made.function else made.kind
+        kind: TargetKind = "class" if others and not made.function else made.kind
         return replace(made, weight=sign * weight, kind=kind, others=tuple(others), mask=mask)
 
     def class_like(self, made: Target) -> bool:
         return made.channel is None and made.last is None and made.kind != "layer" and not made.place
 
     def target(self) -> Target:
-        kind: Kind = ""
+        kind: TargetKind = ""
         group, name = self.take()
         if group == "word" and name in ("layer", "class", "channel") and self.peek(":"):
             kind = name  # type: ignore[assignment]

@@ -14,7 +14,7 @@ from reverie.errors import InputError, UnknownName, UsageError
 from reverie.recipe import grammar, schedule, validators
 from reverie.recipe.presets import preset
 
-T = TypeVar("T", bound=BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
 
 Precision = Literal["fp32", "bf16", "fp16"]
 """Number format of a network: fp32 is the reference."""
@@ -36,13 +36,13 @@ class Recipe(_Settings):
         description="Network that dreams; 'reverie networks' lists them, and how others are written. 'auto' is one "
         "that saw ImageNet where its package is installed, else the built-in 'motif'.",
     )
-    objective: Annotated[str, BeforeValidator(validators.objective)] = Field(
+    objective: Annotated[str, BeforeValidator(validators.valid_objective)] = Field(
         "",
         description="What to dream: layers, channels, classes, with weights and signs, as in "
         "'0.7*owl + 0.3*stage3'; one for each octave, coarse first, as in 'owl; stage2'; by default what suits "
         "the network.",
     )
-    guide: Annotated[tuple[str, ...], BeforeValidator(validators.guides)] = Field(
+    guide: Annotated[tuple[str, ...], BeforeValidator(validators.valid_guides)] = Field(
         (),
         description="A picture whose forms are dreamt, a folder of them, or for a film a video, as "
         "FILE[@LAYER][*WEIGHT][|MASK]; may be repeated. Without --objective nothing else is dreamt.",
@@ -57,7 +57,7 @@ class Recipe(_Settings):
         min_length=1,
         description="A picture that says where to dream, and how strongly: white all, gray some, black nothing.",
     )
-    octaves: Annotated[Literal["auto"] | int, BeforeValidator(validators.octaves)] = Field(
+    octaves: Annotated[Literal["auto"] | int, BeforeValidator(validators.valid_octaves)] = Field(
         "auto",
         description="Number of sizes, coarse to fine, 1 to 64; 'auto' goes from --smallest up to the picture.",
     )
@@ -74,10 +74,10 @@ class Recipe(_Settings):
         description="How many octaves of a number lie above the picture's own size, or are added to 'auto', "
         "0 to 8; the result is brought back to size.",
     )
-    steps: Annotated[int | tuple[int, ...], BeforeValidator(validators.steps)] = Field(
+    steps: Annotated[int | tuple[int, ...], BeforeValidator(validators.valid_steps)] = Field(
         16, description="Steps of ascent per octave, 1 to 10000, or one number an octave, coarse first: 20,10,5."
     )
-    step_size: Annotated[float | tuple[float, ...], BeforeValidator(validators.step_size)] = Field(
+    step_size: Annotated[float | tuple[float, ...], BeforeValidator(validators.valid_step_size)] = Field(
         0.006,
         description="Mean change per step in image range, above 0, at most 1000 (change of what --normalize makes 1); "
         "or one number an octave, coarse first, which step decay leaves alone.",
@@ -91,7 +91,7 @@ class Recipe(_Settings):
     max_gain: float | None = Field(
         None, description="An octave ends early when the objective's score is above this; by default never."
     )
-    optimizer: Annotated[str, BeforeValidator(validators.optimizer)] = Field(
+    optimizer: Annotated[str, BeforeValidator(validators.valid_optimizer)] = Field(
         "ascent",
         description="'ascent', the classic step, or any of torch's optimizers, its rate the step size, with "
         "options: 'adam', 'sgd momentum=0.9 nesterov=true'.",
@@ -126,7 +126,7 @@ class Recipe(_Settings):
         "back with only the last octave's dream carried up (carry).",
     )
     blend: float = Field(0.0, ge=0, le=1, description="Share of the original mixed into the result, 0 to 1.")
-    size: Annotated[str, BeforeValidator(validators.size)] | None = Field(
+    size: Annotated[str, BeforeValidator(validators.valid_size)] | None = Field(
         None,
         description="Long side in pixels, or WxH to crop to that shape; by default the source's own, at most 2048.",
     )
@@ -164,14 +164,14 @@ class Recipe(_Settings):
         description="Blur of the gradient: box, Gaussian, one that grows by 4 pixels within each octave, or a cascade "
         "of three that grow by 1, 2 and 4.",
     )
-    smooth_sigma: Annotated[tuple[float, ...], BeforeValidator(validators.sigmas)] = Field(
+    smooth_sigma: Annotated[tuple[float, ...], BeforeValidator(validators.valid_sigmas)] = Field(
         (0.5,),
         description="Its sigma in pixels, 0.05 to 32; several, as in 0.5,1,2, are blended (gaussian).",
     )
-    smooth_weights: Annotated[tuple[float, ...], BeforeValidator(validators.weights)] = Field(
+    smooth_weights: Annotated[tuple[float, ...], BeforeValidator(validators.valid_weights)] = Field(
         (), description="How strongly the sigmas are blended, as in 3,2,1; by default alike."
     )
-    smooth_kernel: Annotated[int, BeforeValidator(validators.odd)] = Field(
+    smooth_kernel: Annotated[int, BeforeValidator(validators.valid_odd)] = Field(
         0, description="Its width in pixels, odd, 3 to 255; 0 is as wide as the sigma needs, 3 for a box."
     )
     smooth_border: Literal["reflect", "constant", "replicate", "circular"] = Field(
@@ -289,8 +289,8 @@ class Recipe(_Settings):
     def files(self) -> tuple[tuple[grammar.Role, str], ...]:
         """Every picture beside the source that the recipe needs, as written, and what for: ``("guide", "a.jpg")``."""
         texts = schedule.objectives(self.objective) if self.objective else ()
-        targets = [target for text in texts for target in grammar.parse(text)]
-        named = grammar.files(targets, map(grammar.guide, self.guide))
+        targets = [target for text in texts for target in grammar.parse_objective(text)]
+        named = grammar.files(targets, map(grammar.parse_guide, self.guide))
         return tuple(dict.fromkeys((*named, *((("mask", self.mask),) if self.mask else ()))))
 
     def shape(self) -> tuple[int, int] | int | None:
@@ -304,7 +304,7 @@ class Recipe(_Settings):
 class Run(_Settings):
     """How and where: nothing here changes what picture is meant."""
 
-    device: Annotated[str, BeforeValidator(validators.device)] = Field(
+    device: Annotated[str, BeforeValidator(validators.valid_device)] = Field(
         "auto", description="Where to compute: auto, cpu, cuda, cuda:N or mps."
     )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
@@ -315,7 +315,7 @@ class Run(_Settings):
     threads: int | None = Field(
         None, ge=1, le=1024, description="CPU threads, 1 to 1024; by default all cores."
     )
-    tile: Annotated[Literal["auto", "none"] | int, BeforeValidator(validators.tile)] = Field(
+    tile: Annotated[Literal["auto", "none"] | int, BeforeValidator(validators.valid_tile)] = Field(
         "auto",
         description="Side in pixels of the tiles that a large picture is dreamt in; 'auto' takes tiles where it "
         "would not fit into --memory, 'none' never.",
@@ -325,7 +325,7 @@ class Run(_Settings):
         description="'exact': the same dream as without tiles; 'shifted': tiles without margins, cut elsewhere at "
         "every step, the way of TensorFlow's tutorial.",
     )
-    memory: Annotated[Literal["auto"] | int, BeforeValidator(validators.memory)] = Field(
+    memory: Annotated[Literal["auto"] | int, BeforeValidator(validators.valid_memory)] = Field(
         "auto", description="Memory to stay within, as in 2GiB; 'auto' is most of what is free."
     )
     weights: Path | None = Field(
@@ -349,7 +349,7 @@ PREVIEW_SIDE = 480
 """Longest side of a preview: the largest octave of the final picture that fits, so it predicts it."""
 
 
-def validated(model: type[T], values: dict[str, Any]) -> T:
+def validated(model: type[Model], values: dict[str, Any]) -> Model:
     """``model`` of these values; :class:`UsageError` in one sentence, :class:`UnknownName` for a strange one."""
     try:
         return model.model_validate(values)
@@ -368,12 +368,12 @@ def validated(model: type[T], values: dict[str, Any]) -> T:
         raise UsageError(f"--{name.replace('_', '-')} {reason}{'' if named else f', not {got!r}'}.") from None
 
 
-def run(values: dict[str, Any]) -> Run:
+def valid_run(values: dict[str, Any]) -> Run:
     """Validated Run options; :class:`UsageError` in one sentence."""
     return validated(Run, values)
 
 
-def read(path: Path, what: str = "recipe") -> dict[str, Any]:
+def read_settings(path: Path, what: str = "recipe") -> dict[str, Any]:
     """Recipe fields, or ``what`` else stands in a TOML or JSON file; :class:`InputError` when it is neither."""
     try:
         text = path.read_text("utf-8-sig")  # some editors begin with a mark
@@ -400,7 +400,7 @@ def merged(
     elif isinstance(recipe, Mapping):
         layers.append(dict(recipe))
     elif recipe is not None:
-        layers.append(read(Path(recipe)))
+        layers.append(read_settings(Path(recipe)))
     layers.append(dict(values))
     if name:
         asked = [str(each["network"]) for each in layers if each.get("network") is not None]

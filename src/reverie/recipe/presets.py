@@ -11,7 +11,7 @@ from reverie.errors import UnknownName, UsageError
 
 
 @cache
-def presets() -> dict[str, dict[str, Any]]:
+def all_presets() -> dict[str, dict[str, Any]]:
     """Named looks: name -> recipe fields (and ``about``, a line for people)."""
     return tomllib.loads(resources.files("reverie.recipe").joinpath("presets.toml").read_text("utf-8"))
 
@@ -23,17 +23,17 @@ def preset(name: str, network: str | None = None, objective: bool = False) -> di
     score, gives way to what stands under ``elsewhere``. A preset without that can only lend its other fields, which
     takes an ``objective`` from the user; :class:`UsageError` where there is none.
     """
-    if name not in presets():
-        raise UnknownName("preset", name, presets(), "'reverie presets'")
-    found = {key: value for key, value in presets()[name].items() if key not in ("about", "elsewhere")}
+    if name not in all_presets():
+        raise UnknownName("preset", name, all_presets(), "'reverie presets'")
+    found = {key: value for key, value in all_presets()[name].items() if key not in ("about", "elsewhere")}
     own = found.get("network")
     if own is not None and network is not None and _architecture(network) != _architecture(own):
-        if "elsewhere" not in presets()[name] and not objective:
+        if "elsewhere" not in all_presets()[name] and not objective:
             raise UsageError(
                 f"The preset {name!r} dreams what the network {own} knows; leave --network {network} out, or say with "
                 "--objective what it shall dream."
             )
-        found |= {"max_gain": None, **presets()[name].get("elsewhere", {})}
+        found |= {"max_gain": None, **all_presets()[name].get("elsewhere", {})}
     return found
 
 

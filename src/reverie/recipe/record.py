@@ -54,12 +54,12 @@ class Record(BaseModel):
         return next((each for each in self.assets if each.role == role), None)
 
 
-def parse(text: str | None, path: Path) -> Record:
+def parse_record(text: str | None, path: Path) -> Record:
     """The record of a picture found in ``path``; :class:`InputError` when there is none or it is of another kind."""
-    return parsed(text, path, Record)
+    return parse_as(text, path, Record)
 
 
-def parsed(text: str | None, path: Path, model: type[R]) -> R:
+def parse_as(text: str | None, path: Path, model: type[R]) -> R:
     """The record of that kind found in ``path``; :class:`InputError` when there is none or it is of another kind."""
     if text is None:
         raise InputError(

@@ -10,7 +10,7 @@ from typing import Any
 from reverie.recipe import grammar, schedule
 
 
-def octaves(value: object) -> object:
+def valid_octaves(value: object) -> object:
     text = str(value).strip().lower()
     if text == "auto":
         return text
@@ -19,7 +19,7 @@ def octaves(value: object) -> object:
     return int(text)
 
 
-def size(value: object) -> object:
+def valid_size(value: object) -> object:
     """'800' is a long side; '800x600' (width x height) a shape; kept as text in that form."""
     text = str(value).strip().lower()
     parts = text.split("x")
@@ -30,30 +30,30 @@ def size(value: object) -> object:
     return "x".join(str(int(part)) for part in parts)
 
 
-def steps(value: object) -> object:
+def valid_steps(value: object) -> object:
     what = "a whole number from 1 to 10000, or one an octave like 20,10,5"
     found = schedule.values(value, int, 1, 10_000, what)
     return found if len(found) > 1 else found[0]
 
 
-def step_size(value: object) -> object:
+def valid_step_size(value: object) -> object:
     what = "a number above 0, at most 1000, or one an octave like 0.02,0.01"
     found = schedule.values(value, float, 5e-324, 1000, what)
     return found if len(found) > 1 else found[0]
 
 
-def objective(value: object) -> object:
+def valid_objective(value: object) -> object:
     """One text; a list, coarse first, is joined by semicolons."""
     several = isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
     return "; ".join(value) if several else value  # type: ignore[arg-type]
 
 
-def optimizer(value: object) -> object:
+def valid_optimizer(value: object) -> object:
     schedule.optimizer(str(value))
     return str(value).strip()
 
 
-def device(value: object) -> object:
+def valid_device(value: object) -> object:
     """A device that torch may have here."""
     text = str(value).strip().lower()
     if not re.fullmatch(r"auto|cpu|cuda(:\d+)?|mps", text):
@@ -61,34 +61,34 @@ def device(value: object) -> object:
     return text
 
 
-def sigmas(value: object) -> object:
+def valid_sigmas(value: object) -> object:
     return schedule.values(value, float, 0.05, 32, "numbers from 0.05 to 32 like 0.5,1")
 
 
-def weights(value: object) -> object:
+def valid_weights(value: object) -> object:
     if value in ("", "()", (), []):
         return ()
     return schedule.values(value, float, 1e-6, 1e6, "positive numbers like 1,0.5")
 
 
-def odd(value: object) -> object:
+def valid_odd(value: object) -> object:
     found, *others = schedule.values(value, int, 0, 255, "0 or an odd number from 3 to 255")
     if others or (found and (found % 2 == 0 or found < 3)):
         raise ValueError(f"must be 0 or an odd number from 3 to 255, not {value!r}")
     return found
 
 
-def guides(value: object) -> object:
+def valid_guides(value: object) -> object:
     """One guide or several, each of which can be read."""
     texts = (value,) if isinstance(value, str) else value
     if not isinstance(texts, list | tuple) or not all(isinstance(each, str) for each in texts):
         raise ValueError(f"must be the text of a guide, or a list of them, not {value!r}")
     for each in texts:
-        grammar.guide(each)
+        grammar.parse_guide(each)
     return tuple(texts)
 
 
-def tile(value: object) -> object:
+def valid_tile(value: object) -> object:
     """A side in pixels, 'auto' or 'none'."""
     text = str(value).strip().lower()
     if text in ("auto", "none"):
@@ -105,7 +105,7 @@ _UNITS = {"": 1, "b": 1} | {
 }
 
 
-def memory(value: object) -> object:
+def valid_memory(value: object) -> object:
     """'2GiB' or '1.5 G' (of 1024), '800MB' (of 1000), or bytes; kept as bytes."""
     text = str(value).strip().lower()
     found = re.fullmatch(r"(\d{1,18}(?:\.\d{1,9})?)\s*([a-z]*)", text)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from reverie.errors import UsageError
 from reverie.network import Network
-from reverie.network.receptive import Span
+from reverie.network.receptive import ReceptiveField
 from reverie.pixels.ops import Size
 
 IMAGE = "image"
@@ -37,7 +37,7 @@ class Cut:
 class Grid:
     """The units of one layer in the whole picture: their spans and their number along height and width."""
 
-    spans: tuple[Span, Span]
+    spans: tuple[ReceptiveField, ReceptiveField]
     count: Size
     channels: int
 
@@ -96,7 +96,7 @@ def units(network: Network, layers: Iterable[str], size: Size) -> dict[str, Grid
     found: dict[str, Grid | None] = {}
     for layer in layers:
         if layer == IMAGE:
-            found[layer] = Grid((Span(0, 0, 1), Span(0, 0, 1)), size, 3)
+            found[layer] = Grid((ReceptiveField(0, 0, 1), ReceptiveField(0, 0, 1)), size, 3)
             continue
         seen = sight.get(layer)
         if seen is None or seen.spans is None:
@@ -117,7 +117,7 @@ def tiles(grids: Mapping[str, Grid], size: Size, side: int, least: int) -> list[
     ends that far from the picture's end, and where it reaches the picture's border it ends there. No
     crop is smaller than ``least`` where the picture is not.
     """
-    pixel = Span(0, 0, 1)
+    pixel = ReceptiveField(0, 0, 1)
     axes = [
         _cuts([pixel, *(grid.spans[axis] for grid in grids.values())], size[axis], side, least)
         for axis in (0, 1)
@@ -125,7 +125,7 @@ def tiles(grids: Mapping[str, Grid], size: Size, side: int, least: int) -> list[
     return [Tile(rows, columns, size, grids) for rows, columns in product(*axes)]
 
 
-def _cuts(spans: list[Span], length: int, side: int, least: int) -> list[Cut]:
+def _cuts(spans: list[ReceptiveField], length: int, side: int, least: int) -> list[Cut]:
     stride = math.lcm(*(span.jump for span in spans))
     before = max(-span.first for span in spans)
     behind = max(span.last - span.jump + 1 for span in spans)
@@ -143,7 +143,7 @@ def _cuts(spans: list[Span], length: int, side: int, least: int) -> list[Cut]:
     return found
 
 
-def holds(network: Network, grids: Mapping[str, Grid]) -> bool:
+def grids_hold(network: Network, grids: Mapping[str, Grid]) -> bool:
     """Whether the units of a tile really are those of the whole picture: tried out on noise."""
     stride = math.lcm(*(span.jump for grid in grids.values() for span in grid.spans))
     reach = max(span.last - span.first for grid in grids.values() for span in grid.spans)
@@ -157,11 +157,11 @@ def holds(network: Network, grids: Mapping[str, Grid]) -> bool:
         with torch.no_grad():
             whole = network.capture(image, layers)
             for tile in tiles(small, (side, side), 2 * stride, network.smallest)[::3]:
-                seen = network.capture(cropped(image, tile.place), layers)
+                seen = network.capture(crop_activation(image, tile.place), layers)
                 for name in layers:
                     own, expected = (
-                        cropped(seen[name], tile.within(name)),
-                        cropped(whole[name], tile.owned(name)),
+                        crop_activation(seen[name], tile.within(name)),
+                        crop_activation(whole[name], tile.owned(name)),
                     )
                     if own.shape != expected.shape or (own - expected).norm() > 0.05 * expected.norm():
                         return False
@@ -185,6 +185,6 @@ def scattered(size: Size, side: int, least: int, phase: Size) -> list[tuple[slic
     return list(product(*axes))
 
 
-def cropped(activation: Tensor, part: tuple[slice, slice]) -> Tensor:
+def crop_activation(activation: Tensor, part: tuple[slice, slice]) -> Tensor:
     """That part of [B, C, h, w]."""
     return activation[..., part[0], part[1]]

@@ -13,7 +13,7 @@ from reverie.pixels.ops import Size
 Place = tuple[slice, slice]  # rows and columns
 
 
-class Run(NamedTuple):
+class PixelRun(NamedTuple):
     """Neighbors that are neighbors in the picture too: where they are seen, where they lie, whether backwards."""
 
     seen: slice
@@ -58,7 +58,7 @@ class View:
                 total[..., rows.lies, columns.lies] += _turned(part, rows, columns)
 
 
-def _runs(index: Tensor) -> list[Run]:
+def _runs(index: Tensor) -> list[PixelRun]:
     """``index`` cut where it jumps or turns."""
     at = index.tolist()
     found, begun = [], 0
@@ -69,11 +69,11 @@ def _runs(index: Tensor) -> list[Run]:
             while end < len(at) and at[end] - at[end - 1] == step:
                 end += 1
         low, high = sorted((at[begun], at[end - 1]))
-        found.append(Run(slice(begun, end), slice(low, high + 1), at[begun] > at[end - 1]))
+        found.append(PixelRun(slice(begun, end), slice(low, high + 1), at[begun] > at[end - 1]))
         begun = end
     return found
 
 
-def _turned(part: Tensor, rows: Run, columns: Run) -> Tensor:
+def _turned(part: Tensor, rows: PixelRun, columns: PixelRun) -> Tensor:
     axes = [axis for axis, run in ((-2, rows), (-1, columns)) if run.mirrored]
     return part.flip(axes) if axes else part

@@ -14,9 +14,9 @@ from reverie.network import Activations, Network
 from reverie.objective import Objective
 from reverie.tile.tiles import Tiles
 
-SIDES = (2048, 1024, 512, 256, 128)
+SMALLER_SIDES = (2048, 1024, 512, 256, 128)
 
-T = TypeVar("T")
+Result = TypeVar("Result")
 
 
 @dataclass(eq=False)
@@ -56,13 +56,13 @@ class Retreat:
 
         return self._fitting(image, captured)
 
-    def _fitting(self, image: Tensor, attempt: Callable[[], T]) -> T:
+    def _fitting(self, image: Tensor, attempt: Callable[[], Result]) -> Result:
         while True:
             try:
                 return attempt()
             except torch.OutOfMemoryError:
                 before = max(image.shape[-2:]) if self.tiles is None else self.tiles.side
-                side = next((side for side in SIDES if side < before), None)
+                side = next((side for side in SMALLER_SIDES if side < before), None)
                 if side is None:
                     raise
             # After the handler: until then the error holds what the failed attempt had made.

@@ -17,11 +17,11 @@ from reverie.objective import Objective, Term
 from reverie.pixels.ops import Size
 from reverie.pixels.transform import Transform
 from reverie.tile.behind_pool import Head, head
-from reverie.tile.geometry import IMAGE, Grid, Tile, cropped, holds, scattered, tiles, units
+from reverie.tile.geometry import IMAGE, Grid, Tile, crop_activation, grids_hold, scattered, tiles, units
 from reverie.tile.huge import combine, through
 from reverie.tile.index_view import View
 
-MANY = 8  # tiles after which freed memory is handed back, where it is scarce: each time costs a tenth of a tile
+TILES_PER_TRIM = 8  # tiles between two returns of freed memory to the system; a return costs a tenth of a tile
 
 Adding = Literal["mean", "sum"]
 
@@ -123,12 +123,12 @@ class Tiles:
                     scores[at], seeds[at] = _seed(term, seen, layout)
             del seen
         for number, tile in enumerate(layout.tiles):
-            if self.keeps and number % MANY == 0:
+            if self.keeps and number % TILES_PER_TRIM == 0:
                 hand_back()
             leaf = view.crop(tile.place).requires_grad_(True)
             with torch.enable_grad():
                 seen = network.capture(leaf, layout.grids)
-                own = {name: cropped(seen[name], tile.within(name)) for name in layout.grids}
+                own = {name: crop_activation(seen[name], tile.within(name)) for name in layout.grids}
                 wishes = [_wish(*each, own, tile) for each in zip(terms, adding, seeds, strict=True)]
             for at, wish in enumerate(wishes):
                 if adding[at]:
@@ -168,12 +168,12 @@ class Tiles:
             for name in placed
         }
         for number, tile in enumerate(layout.tiles):
-            if self.keeps and number % MANY == 0:
+            if self.keeps and number % TILES_PER_TRIM == 0:
                 hand_back()
             with torch.no_grad():
                 seen = network.capture(view.crop(tile.place), placed)
             for name in placed:
-                cropped(found[name], tile.owned(name)).copy_(cropped(seen[name], tile.within(name)))
+                crop_activation(found[name], tile.owned(name)).copy_(crop_activation(seen[name], tile.within(name)))
         for activation in found.values():
             activation.requires_grad_(graph)
         if behind and layout.head:
@@ -215,7 +215,7 @@ def _layout(network: Network, layers: frozenset[str], size: Size, side: int) -> 
         found |= units(network, [rest.neck], size)
     placed = {name: grid for name, grid in found.items() if grid is not None}
     cut = tiles(placed, size, side, network.smallest)
-    if network.adapter is not None and not holds(network, placed):
+    if network.adapter is not None and not grids_hold(network, placed):
         raise UsageError(
             f"What {network.name} sees depends on more than the neighborhood of each place, so tiles would not "
             "agree with the whole picture; use --tile none or --tile-mode shifted."
@@ -249,7 +249,7 @@ def _wish(term: Term, adds: Adding | None, seeds: Activations, own: Activations,
         score = term.score({name: own[name]}) * (share if adds == "mean" else 1)
         return _Wish([score], [torch.ones_like(score)])
     names = [name for name in seeds if own[name].numel()]
-    return _Wish([own[name] for name in names], [cropped(seeds[name], tile.owned(name)) for name in names])
+    return _Wish([own[name] for name in names], [crop_activation(seeds[name], tile.owned(name)) for name in names])
 
 
 def _seed(term: Term, seen: Activations, layout: Layout) -> tuple[Tensor, Activations]:

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING
 from reverie.errors import InputError, OutputError, UnknownName
 from reverie.recipe import AUTO
 from reverie.zoo.adopt.names import EXAMPLES, consent, foreign
-from reverie.zoo.catalog import SIZES, Published, entries, places, published, synsets
+from reverie.zoo.catalog import SIZES, Published, entries, label_places, published, synsets
 from reverie.zoo.default import BUILT_IN, PREFERRED, advice, automatic, settled
-from reverie.zoo.fetch import Converter, Receipt, ensure, receipt
-from reverie.zoo.fetch import adopt as keep
-from reverie.zoo.packages import located
+from reverie.zoo.fetch import Converter, Receipt, adopt_file, ensure, receipt
+from reverie.zoo.packages import packaged_file
 
 if TYPE_CHECKING:
     from reverie.network import Network
@@ -45,7 +44,7 @@ __all__ = [
     "entry",
     "fetched",
     "foreign",
-    "imported",
+    "import_weights",
     "libraries",
     "load",
     "owner",
@@ -125,7 +124,7 @@ def load(name: str, weights: Path | str | None = None, *, offline: bool = False)
     :class:`UnknownName`, :class:`InputError` for a file that does not fit, and :class:`MissingError` where no
     weights are to be had. A foreign network may run code: see :func:`consent`.
     """
-    from reverie.zoo.weights import read
+    from reverie.zoo.weights import read_weights
 
     name = owner(Path(weights)) if name == AUTO and weights is not None else settled(name)
     if (found := foreign(name)) is not None:
@@ -135,7 +134,7 @@ def load(name: str, weights: Path | str | None = None, *, offline: bool = False)
 
     line = entry(name)
     if weights is not None or line.bundled:
-        state = read(Path(weights) if weights is not None else Path(__file__).parent / line.bundled)
+        state = read_weights(Path(weights) if weights is not None else Path(__file__).parent / line.bundled)
         return _network(name, state)
     try:
         path = fetched(name, offline=offline)
@@ -143,13 +142,13 @@ def load(name: str, weights: Path | str | None = None, *, offline: bool = False)
         if not published(name).package:
             raise
         # A cache that cannot be written must not stop a network whose file is on the disk anyway.
-        return _network(name, read(located(published(name))))
+        return _network(name, read_weights(packaged_file(published(name))))
     known = receipt(name)
     damaged = InputError(
         f"The weights of {name} in the cache are damaged; 'reverie weights fetch {name}' brings them again."
     )
     try:
-        state = read(path)
+        state = read_weights(path)
     except InputError:
         raise damaged from None
     if known is None or state.sha256 != known.sha256:
@@ -177,19 +176,19 @@ def fetched(name: str, *, offline: bool = False, check: bool = False, again: boo
     return ensure(name, _converter(name), forbidden=offline, check=check, again=again)
 
 
-def imported(name: str, file: Path) -> Receipt:
+def import_weights(name: str, file: Path) -> Receipt:
     """Convert a file that the user has into the cache, as the weights of that name."""
     entry(published(name).network)
-    return keep(name, file, _converter(name))
+    return adopt_file(name, file, _converter(name))
 
 
 def _converter(name: str) -> Converter:
     def convert(source: Path, target: Path) -> None:
         from reverie.zoo import weights
 
-        network, wanted = _network(name, weights.read(source)), published(name)
+        network, wanted = _network(name, weights.read_weights(source)), published(name)
         _check_classes(source, network, wanted)
-        weights.save(target, network, {"labels": wanted.labels})
+        weights.save_weights(target, network, {"labels": wanted.labels})
 
     return convert
 
@@ -222,10 +221,10 @@ def _network(name: str, state: State) -> Network:
 
         with torch.device("meta"):  # its names alone are wanted
             blank = build(None)
-        tensors, turned = caffemodel.renamed(state.tensors, blank)
+        tensors, turned = caffemodel.rename_caffe_tensors(state.tensors, blank)
         state = replace(state, tensors=tensors)
     elif not state.head:
-        state = weights.renamed(state, lambda: build(None))
+        state = weights.rename_tensors(state, lambda: build(None))
     network = weights.filled(build(state), state)
     if turned:
         # Pixels 0..255 less Caffe's mean pixel, undivided.
@@ -247,8 +246,8 @@ def _described(name: str, network: Network, state: State) -> Network:
     if mean is not None and std is not None:
         network = replace(network, mean=tuple(mean), std=tuple(std))
     count = weights.heads(network)
-    if labels.startswith("places") and SIZES[labels] == count:
-        network = replace(network, labels=places(labels))
+    if labels.startswith("label_places") and SIZES[labels] == count:
+        network = replace(network, labels=label_places(labels))
     elif len(network.labels) == count:
         network = replace(network, synsets=synsets(count))
     return replace(network, name=name)

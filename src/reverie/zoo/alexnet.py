@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from reverie.network import Network
 from reverie.zoo.labels import IMAGENET_MEAN, IMAGENET_STD, imagenet
-from reverie.zoo.weights import State, classes
+from reverie.zoo.weights import State, class_count
 
 
 class AlexNet(nn.Module):
@@ -54,7 +54,7 @@ _HEAD = "drop6 fc6 relu6 drop7 fc7 relu7 fc8"
 
 def alexnet(state: State | None) -> Network:
     """AlexNet: 56.5 % top-1 on ImageNet with torchvision's weights."""
-    count = classes("alexnet", state, "classifier.6.weight", 1000)
+    count = class_count("alexnet", state, "classifier.6.weight", 1000)
     return Network(
         "alexnet",
         AlexNet(count),

@@ -78,7 +78,7 @@ def plausible(content: bytes) -> bool:
     return content[:1] in (b"\x0a", b"\x12") or content[:2] == b"\xa2\x06"
 
 
-def read(path: Path, content: bytes) -> dict[str, Tensor]:
+def read_caffemodel(path: Path, content: bytes) -> dict[str, Tensor]:
     """The blobs by ``layer.weight`` and ``layer.bias``, dots for the slashes in Caffe's names.
 
     Raises :class:`InputError` for what is no Caffe model, or not a whole one.
@@ -121,7 +121,7 @@ def _tensor(path: Path, key: str, blob: Any, *, flat: bool, vector: bool) -> Ten
     return tensor.reshape(tensor.shape[-2:]) if flat and tensor.ndim > 2 else tensor
 
 
-def renamed(tensors: Mapping[str, Tensor], network: Network) -> tuple[dict[str, Tensor], bool]:
+def rename_caffe_tensors(tensors: Mapping[str, Tensor], network: Network) -> tuple[dict[str, Tensor], bool]:
     """Caffe's tensors under the keys of ``network``, and whether their channels had to be turned to RGB.
 
     A layer is found by its path, else by its alias; the last one that neither fits is the head, which

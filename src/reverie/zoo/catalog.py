@@ -80,7 +80,7 @@ def published(name: str) -> Published:
 
 
 @cache
-def places(name: str) -> tuple[str, ...]:
+def label_places(name: str) -> tuple[str, ...]:
     """The scene names of ``places365`` or ``places205``, in the order of the logits."""
     return tuple(_lines(f"{name}.txt"))
 

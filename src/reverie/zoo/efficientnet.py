@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from reverie.network import Network
 from reverie.network.padding import SameConv2d
 from reverie.zoo.labels import imagenet
-from reverie.zoo.weights import State, classes
+from reverie.zoo.weights import State, class_count
 
 MEAN = (127 / 255,) * 3
 STD = (128 / 255,) * 3
@@ -144,7 +144,7 @@ def efficientnet_lite2(state: State | None) -> Network:
 
 
 def _network(name: str, width: float, depth: float, state: State | None) -> Network:
-    count = classes(name, state, "classifier.weight", 1000)
+    count = class_count(name, state, "classifier.weight", 1000)
     module = EfficientNetLite(width, depth, count)
     return Network(
         name,

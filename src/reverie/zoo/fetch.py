@@ -20,21 +20,21 @@ from urllib.parse import urlsplit
 
 from reverie.errors import InputError, MissingError, OutputError, UsageError
 from reverie.zoo.catalog import Published, entries, published
-from reverie.zoo.packages import installed, located
+from reverie.zoo.packages import installed, packaged_file
 
 TIMEOUT = 30.0  # seconds without a byte until a connection counts as stalled
 ATTEMPTS = 3
 PAUSE = 1.0  # seconds before the second attempt, twice as many before the third
 CHUNK = 2**18
-LARGEST = 2**31  # bytes; a server that goes on and on must not fill the disk
+LARGEST_DOWNLOAD = 2**31  # bytes; a server that goes on and on must not fill the disk
 
-Listener = Callable[[str, int, int], None]
+DownloadListener = Callable[[str, int, int], None]
 """Hears what is being done, bytes done, bytes in all (0 where that is unknown)."""
 
 Converter = Callable[[Path, Path], None]
 """Writes the first file as safetensors into the second; :class:`InputError` when it does not fit."""
 
-_listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
+_listener: ContextVar[DownloadListener | None] = ContextVar("listener", default=None)
 
 
 class _Failed(Exception):
@@ -60,7 +60,7 @@ class Receipt:
 
 
 @contextmanager
-def listening(listener: Listener) -> Iterator[None]:
+def listening(listener: DownloadListener) -> Iterator[None]:
     """Whatever is fetched inside is told to ``listener``."""
     token = _listener.set(listener)
     try:
@@ -83,7 +83,7 @@ def folder() -> Path:
     return Path(pooch.os_cache("reverie")) / "weights"
 
 
-def offline() -> bool:
+def is_offline() -> bool:
     """Whether REVERIE_OFFLINE forbids the network."""
     value = os.environ.get("REVERIE_OFFLINE", "").strip().lower()
     if value not in ("", "0", "1", "no", "yes", "false", "true", "off", "on"):
@@ -145,7 +145,7 @@ def ensure(
         return path_of(name)
     if entry.package:
         return _from_package(entry, convert, again)
-    if forbidden or offline():
+    if forbidden or is_offline():
         raise MissingError(
             f"The weights of {name} are not here, and Reverie is offline; run 'reverie weights fetch {name}' "
             f"where there is a network, give a file with --weights FILE ({entry.file} fits), or dream with "
@@ -160,7 +160,7 @@ def ensure(
 def _from_package(entry: Published, convert: Converter, again: bool) -> Path:
     with _locked(entry.name):
         if again or not intact(entry.name):
-            found, origin = located(entry), f"{entry.package} {installed(entry)}"
+            found, origin = packaged_file(entry), f"{entry.package} {installed(entry)}"
             try:
                 _install(entry.name, found, origin, "published", convert)
             except OSError as error:
@@ -168,7 +168,7 @@ def _from_package(entry: Published, convert: Converter, again: bool) -> Path:
     return path_of(entry.name)
 
 
-def adopt(name: str, file: Path, convert: Converter) -> Receipt:
+def adopt_file(name: str, file: Path, convert: Converter) -> Receipt:
     """Convert a file that the user has into the cache under that name.
 
     Raises :class:`InputError` when it does not fit, and :class:`OutputError` for a cache that cannot be written.
@@ -256,7 +256,7 @@ class _Meter:
 
     def update(self, count: int) -> None:
         self.done += count
-        if self.done > LARGEST + CHUNK:
+        if self.done > LARGEST_DOWNLOAD + CHUNK:
             raise _Failed("sends far more than any weights have", final=True)
         _tell(self.what, min(self.done, self.total or self.done), self.total)
 

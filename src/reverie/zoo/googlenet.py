@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from reverie.network import Network
 from reverie.zoo.labels import imagenet
 from reverie.zoo.modules import ConvNormReLU, LocalResponseNorm
-from reverie.zoo.weights import State, classes
+from reverie.zoo.weights import State, class_count
 
-PLAN = {
+GOOGLENET_PLAN = {
     "3a": (64, 96, 128, 16, 32, 32),
     "3b": (128, 128, 192, 32, 96, 64),
     "4a": (192, 96, 208, 16, 48, 64),
@@ -61,7 +61,7 @@ class GoogLeNet(nn.Module):
         self.conv3 = ConvNormReLU(64, 192, 3)
         self.maxpool2 = nn.MaxPool2d(3, 2, ceil_mode=True)
         inputs = 192
-        for name, widths in PLAN.items():
+        for name, widths in GOOGLENET_PLAN.items():
             if name == "4a":
                 self.maxpool3 = nn.MaxPool2d(3, 2, ceil_mode=True)
             if name == "5a":
@@ -83,7 +83,7 @@ class GoogLeNet(nn.Module):
 
 def googlenet(state: State | None) -> Network:
     """torchvision's GoogLeNet: 69.8 % top-1 on ImageNet with its weights, which were ported from TensorFlow."""
-    count = classes("googlenet", state, "fc.weight", 1000)
+    count = class_count("googlenet", state, "fc.weight", 1000)
     aliases = {
         "conv1/7x7_s2": "conv1.conv",
         "conv1/relu_7x7": "conv1.relu",
@@ -106,7 +106,7 @@ def googlenet(state: State | None) -> Network:
         "5x5": "branch3.1",
         "pool_proj": "branch4.1",
     }
-    for name in PLAN:
+    for name in GOOGLENET_PLAN:
         block, caffe = f"inception{name}", f"inception_{name}"
         aliases |= {caffe: block, f"{caffe}/output": block, f"{caffe}/pool": f"{block}.branch4.0"}
         for part, path in parts.items():
@@ -183,7 +183,7 @@ class CaffeGoogLeNet(nn.Module):
         )
         self.pool2 = _row({"3x3_s2": nn.MaxPool2d(3, 2, ceil_mode=True)})
         inputs = 192
-        for name, widths in PLAN.items():
+        for name, widths in GOOGLENET_PLAN.items():
             if name == "4a":
                 self.pool3 = _row({"3x3_s2": nn.MaxPool2d(3, 2, ceil_mode=True)})
             if name == "5a":
@@ -204,10 +204,10 @@ class CaffeGoogLeNet(nn.Module):
 
 def googlenet_bvlc(state: State | None) -> Network:
     """Caffe's GoogLeNet, the network of 2015: 68.7 % top-1 on ImageNet with BVLC's weights."""
-    count = classes("googlenet-bvlc", state, "loss3.classifier.weight", 1000)
+    count = class_count("googlenet-bvlc", state, "loss3.classifier.weight", 1000)
     module = CaffeGoogLeNet(count)
     leaves = [path for path, part in module.named_modules() if not any(part.children())]
-    blocks = [f"inception_{name}" for name in PLAN]
+    blocks = [f"inception_{name}" for name in GOOGLENET_PLAN]
     return Network(
         "googlenet-bvlc",
         module,

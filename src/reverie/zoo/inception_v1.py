@@ -12,9 +12,9 @@ from torch import Tensor, fx, nn
 from reverie.network import Network
 from reverie.zoo.labels import inception5h
 from reverie.zoo.modules import Concat, LocalResponseNorm
-from reverie.zoo.weights import State, classes
+from reverie.zoo.weights import State, class_count
 
-PLAN = {
+INCEPTION_V1_PLAN = {
     "mixed3a": (64, 96, 128, 16, 32, 32),
     "mixed3b": (128, 128, 192, 32, 96, 64),
     "mixed4a": (192, 96, 204, 16, 48, 64),
@@ -72,7 +72,7 @@ class InceptionV1(nn.Module):
         self.localresponsenorm1 = LocalResponseNorm(11, 11e-4, 0.5, 2)
         self.maxpool1 = SameMaxPool2d(2)
         inputs = 192
-        for name, (one, three_reduce, three, five_reduce, five, pool) in PLAN.items():
+        for name, (one, three_reduce, three, five_reduce, five, pool) in INCEPTION_V1_PLAN.items():
             if name in POOLS_BEFORE:
                 self.add_module(POOLS_BEFORE[name], SameMaxPool2d(2))
             self._conv(f"{name}_1x1", inputs, one, 1)
@@ -101,7 +101,7 @@ class InceptionV1(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.localresponsenorm0(self.maxpool0(self._run(same_padded(x, 7, 2), "conv2d0")))
         x = self.maxpool1(self.localresponsenorm1(self._run(x, "conv2d1", "conv2d2")))
-        for name in PLAN:
+        for name in INCEPTION_V1_PLAN:
             if name in POOLS_BEFORE:
                 x = getattr(self, POOLS_BEFORE[name])(x)
             x = getattr(self, name)(
@@ -116,7 +116,7 @@ class InceptionV1(nn.Module):
 
 def inception_v1(state: State | None) -> Network:
     """TensorFlow's inception5h; its 1008 classes are ImageNet's 1000 and 8 that mean nothing."""
-    count = classes("inception_v1", state, "softmax2_pre_activation_matmul.weight", 1008)
+    count = class_count("inception_v1", state, "softmax2_pre_activation_matmul.weight", 1008)
     module = InceptionV1(count)
     convs = [path for path, _ in module.named_children() if path.endswith("_pre_relu_conv")]
     return Network(

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from reverie.network import Network
 from reverie.zoo.labels import imagenet
 from reverie.zoo.modules import ConvNormReLU, Side
-from reverie.zoo.weights import State, classes
+from reverie.zoo.weights import State, class_count
 
 Step = tuple[str, int, Side]
 """A convolution: its key, its width, its kernel."""
@@ -60,7 +60,7 @@ class Mixed(nn.Module):
         return torch.cat(branches, 1)
 
 
-ROW, COLUMN = (1, 7), (7, 1)
+ROW_KERNEL, COLUMN = (1, 7), (7, 1)
 
 
 def _at_35(inputs: int, pooled: int) -> Mixed:
@@ -88,13 +88,13 @@ def _at_17(width: int) -> Mixed:
         768,
         [
             [("branch1x1", 192, 1)],
-            [("branch7x7_1", width, 1), ("branch7x7_2", width, ROW), ("branch7x7_3", 192, COLUMN)],
+            [("branch7x7_1", width, 1), ("branch7x7_2", width, ROW_KERNEL), ("branch7x7_3", 192, COLUMN)],
             [
                 ("branch7x7dbl_1", width, 1),
                 ("branch7x7dbl_2", width, COLUMN),
-                ("branch7x7dbl_3", width, ROW),
+                ("branch7x7dbl_3", width, ROW_KERNEL),
                 ("branch7x7dbl_4", width, COLUMN),
-                ("branch7x7dbl_5", 192, ROW),
+                ("branch7x7dbl_5", 192, ROW_KERNEL),
             ],
         ],
         192,
@@ -104,7 +104,7 @@ def _at_17(width: int) -> Mixed:
 def _to_8() -> Mixed:
     chain: list[Step] = [
         ("branch7x7x3_1", 192, 1),
-        ("branch7x7x3_2", 192, ROW),
+        ("branch7x7x3_2", 192, ROW_KERNEL),
         ("branch7x7x3_3", 192, COLUMN),
         ("branch7x7x3_4", 192, 3),
     ]
@@ -165,7 +165,7 @@ class InceptionV3(nn.Module):
 
 def inception_v3(state: State | None) -> Network:
     """Inception v3: 77.3 % top-1 on ImageNet with torchvision's weights, which were ported from TensorFlow."""
-    count = classes("inception_v3", state, "fc.weight", 1000)
+    count = class_count("inception_v3", state, "fc.weight", 1000)
     module = InceptionV3(count)
     half = (0.5, 0.5, 0.5)  # what torchvision's transform_input makes of its own mean and std
     return Network(

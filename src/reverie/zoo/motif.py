@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from reverie.network import Network
-from reverie.zoo.weights import State, classes, labels
+from reverie.zoo.weights import State, class_count, labels
 
-MEAN = (0.5, 0.5, 0.5)
-STD = (0.25, 0.25, 0.25)
+MOTIF_MEAN = (0.5, 0.5, 0.5)
+MOTIF_STD = (0.25, 0.25, 0.25)
 
 
 def stage(inputs: int, width: int, kernel: int, extra: int, conv: type[nn.Conv2d]) -> nn.Sequential:
@@ -42,12 +42,12 @@ class MotifNet(nn.Module):
 
 def motif(state: State | None) -> Network:
     """The built-in network; its class names travel in the weights file."""
-    count = classes("motif", state, "logits.weight", 79)
+    count = class_count("motif", state, "logits.weight", 79)
     return Network(
         "motif",
         MotifNet(count),
-        MEAN,
-        STD,
+        MOTIF_MEAN,
+        MOTIF_STD,
         labels=labels(state, count),
         logits="logits",
         objective="stage3 + owl|rose",

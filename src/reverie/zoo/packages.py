@@ -28,7 +28,7 @@ def remedy(entry: Published) -> str:
     return f"pip install '{entry.package}=={entry.version}'"
 
 
-def located(entry: Published) -> Path:
+def packaged_file(entry: Published) -> Path:
     """The file of weights inside its installed package, whose SHA-256 is the published one.
 
     No code of the package runs. Raises :class:`MissingError` where the package is not installed, has another

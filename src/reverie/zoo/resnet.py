@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from reverie.network import Network
 from reverie.zoo.labels import IMAGENET_MEAN, IMAGENET_STD, imagenet
-from reverie.zoo.weights import State, classes
+from reverie.zoo.weights import State, class_count
 
 
 class Residual(nn.Module):
@@ -91,7 +91,7 @@ def resnet50(state: State | None) -> Network:
 
 
 def _network(name: str, depths: tuple[int, ...], bottleneck: bool, state: State | None) -> Network:
-    count = classes(name, state, "fc.weight", 1000)
+    count = class_count(name, state, "fc.weight", 1000)
     module = ResNet(depths, bottleneck, count)
     # He et al. call the stages conv2_x to conv5_x; their Caffe models name every layer.
     aliases = {"conv1_relu": "relu", "pool1": "maxpool", "pool5": "avgpool", "fc1000": "fc"}

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from reverie.network import Network
 from reverie.zoo.labels import IMAGENET_MEAN, IMAGENET_STD, imagenet
-from reverie.zoo.weights import State, classes
+from reverie.zoo.weights import State, class_count
 
 
 class Fire(nn.Module):
@@ -78,7 +78,7 @@ def squeezenet1_1(state: State | None) -> Network:
 def _network(
     name: str, width: int, kernel: int, plan: list[tuple[int, int] | str], state: State | None
 ) -> Network:
-    count = classes(name, state, "classifier.1.weight", 1000)
+    count = class_count(name, state, "classifier.1.weight", 1000)
     module = SqueezeNet(width, kernel, plan, count)
     fires = [at for at, layer in enumerate(module.features) if isinstance(layer, Fire)]
     return Network(

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from reverie.network import Network
 from reverie.zoo.labels import IMAGENET_MEAN, IMAGENET_STD, imagenet
-from reverie.zoo.weights import State, classes
+from reverie.zoo.weights import State, class_count
 
 WIDTHS = (64, 128, 256, 512, 512)
 
@@ -54,7 +54,7 @@ def vgg19(state: State | None) -> Network:
 
 
 def _network(name: str, depths: tuple[int, ...], state: State | None) -> Network:
-    count = classes(name, state, "classifier.6.weight", 1000)
+    count = class_count(name, state, "classifier.6.weight", 1000)
     names = [
         part
         for block, depth in enumerate(depths, 1)

@@ -27,7 +27,7 @@ from reverie.zoo.catalog import SIZES
 ABOUT = "reverie"
 """The key of the metadata in files that we write."""
 
-LARGEST = 2**31
+LARGEST_FILE = 2**31
 """No weights file of ours is larger; an archive that says so is not opened."""
 
 
@@ -47,7 +47,7 @@ class State:
     head: int = 0
 
 
-def read(path: Path) -> State:
+def read_weights(path: Path) -> State:
     """The tensors of a safetensors, PyTorch or Caffe file, as float32, or of an archive with one in it.
 
     The kind is told by content, never by name. PyTorch files are read with ``weights_only``: one that
@@ -72,7 +72,7 @@ def _parsed(path: Path, content: bytes) -> tuple[dict[str, Tensor], dict[str, st
     if content[:4] == b"PK\x03\x04" or content[:1] == b"\x80":
         return _pytorch(path, content), {}, False
     if caffemodel.plausible(content):
-        return caffemodel.read(path, content), {}, True
+        return caffemodel.read_caffemodel(path, content), {}, True
     raise InputError(f"{path} is no weights file; give one in safetensors, PyTorch or Caffe format.")
 
 
@@ -81,7 +81,7 @@ def _unpacked(path: Path, content: bytes) -> bytes:
     try:
         with tarfile.open(fileobj=io.BytesIO(content)) as archive:
             models = [each for each in archive if each.isfile() and each.name.endswith(".caffemodel")]
-            if len(models) == 1 and 0 < models[0].size <= LARGEST:
+            if len(models) == 1 and 0 < models[0].size <= LARGEST_FILE:
                 inside = archive.extractfile(models[0])
                 assert inside is not None  # it is a file
                 return inside.read()
@@ -134,7 +134,7 @@ def _unpickled(content: bytes) -> Any:
             return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True, encoding="latin1")
 
 
-def renamed(state: State, blank: Callable[[], Network]) -> State:
+def rename_tensors(state: State, blank: Callable[[], Network]) -> State:
     """``state`` under the keys of the network that ``blank`` builds, wherever a key's module is an alias of a layer.
 
     Packages publish one architecture under several layouts; a layout whose names are aliases loads like our own.
@@ -170,7 +170,7 @@ def filled(network: Network, state: State) -> Network:
     return network
 
 
-def classes(name: str, state: State | None, key: str, fallback: int) -> int:
+def class_count(name: str, state: State | None, key: str, fallback: int) -> int:
     """How many classes the head of a file has; :class:`InputError` when it has none of that name."""
     if state is None:
         return fallback
@@ -204,7 +204,7 @@ def heads(network: Network) -> int:
     return int(weight.shape[0])
 
 
-def save(path: Path, network: Network, about: Mapping[str, Any]) -> None:
+def save_weights(path: Path, network: Network, about: Mapping[str, Any]) -> None:
     """Write the network's tensors as safetensors, and with them its normalization and ``about``.
 
     Raises OSError as it comes.
@@ -215,7 +215,7 @@ def save(path: Path, network: Network, about: Mapping[str, Any]) -> None:
 
 
 def about(state: State) -> dict[str, Any]:
-    """What :func:`save` wrote of the network; nothing for any other file."""
+    """What :func:`save_weights` wrote of the network; nothing for any other file."""
     if ABOUT not in state.about:
         return {}
     try:

@@ -27,7 +27,7 @@ def test_the_flow_is_the_known_motion(moving: Moving) -> None:
 
 
 def test_the_flow_of_a_large_frame_is_in_its_own_pixels(moving: Moving, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flow, "LONGEST", 96)
+    monkeypatch.setattr(flow, "LONGEST_SIDE", 96)
     found = flow.backward(moving.frames[2:3], moving.frames[1:2])
     assert (found[0] - moving.flow[2]).norm(dim=0)[moving.seen[2, 0]].median() < 0.5
 

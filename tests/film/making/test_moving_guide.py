@@ -19,7 +19,7 @@ from reverie.cli import main
 from reverie.errors import InputError, UsageError
 from reverie.files import save
 from reverie.film import shooting
-from reverie.film.making.moving_guide import Moving, Projector, moving, opened
+from reverie.film.making.moving_guide import Moving, Projector, moving, open_guide
 from reverie.film.reading.clip import Clip
 from reverie.film.settings import Steps, Video, Zoom
 from reverie.network import Network
@@ -41,7 +41,7 @@ def source() -> torch.Tensor:
 
 def zoom(tiny: Network, source: Any, guide: str, duration: str = "2s", **options: Any) -> shooting.Film:
     settings = Zoom.of(duration=duration, fps="4", frame_steps=1)
-    return shooting.film("zoom", source, settings, network=tiny, guide=guide, **FAST, **options)
+    return shooting.make_film("zoom", source, settings, network=tiny, guide=guide, **FAST, **options)
 
 
 def test_the_frame_of_the_time_is_shown_round_and_round(tmp_path: Path) -> None:
@@ -76,7 +76,7 @@ def test_what_is_a_moving_guide_is_told_by_content(guide: Path, tmp_path: Path) 
     guide.rename(tmp_path / "guide.png")
     assert moving(tmp_path / "moves.gif") and moving(tmp_path / "guide.png")
     assert not any(moving(each) for each in (tmp_path / "stands.gif", tmp_path / "photo.png", tmp_path, "none.mp4", 7))
-    assert not isinstance(opened(tmp_path / "photo.png"), Moving)
+    assert not isinstance(open_guide(tmp_path / "photo.png"), Moving)
 
 
 @pytest.mark.parametrize("objective", ["", "direction(relu2, '{}') + 0.5*owl"], ids=["guide", "direction"])
@@ -90,7 +90,7 @@ def test_every_frame_is_guided_by_the_frame_of_its_time(
         how = {"objective": objective.format(file)} if objective else {"guide": f"{file}@relu2*0.5"}
         settings = Video.of(transport="none")
         path = clips.write(tmp_path / "clip.mp4", [np.full((48, 64, 3), 90, np.uint8)] * 5, rate=4)
-        made = shooting.film("video", path, settings, network=tiny, **FAST, **how)
+        made = shooting.make_film("video", path, settings, network=tiny, **FAST, **how)
         return [take.image for take in made.takes()]
 
     followed = takes(guide)
@@ -147,7 +147,7 @@ def test_a_still_refuses_it_in_one_sentence(tiny: Network, source: torch.Tensor,
             reverie.dream(source, network=tiny, guide=str(path), **FAST)
         assert str(caught.value).startswith(str(path)) and str(caught.value).count(". ") == 0
     with pytest.raises(InputError, match="is a video"):
-        shooting.film("steps", source, Steps(), network=tiny, guide=str(guide), **FAST)
+        shooting.make_film("steps", source, Steps(), network=tiny, guide=str(guide), **FAST)
     with pytest.raises(InputError, match="is a video"):
         reverie.dream(str(guide), network=tiny, **FAST)
 
@@ -162,7 +162,7 @@ def test_a_guide_that_cannot_be_read_says_what_is_wrong(tiny: Network, source: t
             zoom(tiny, source, f"{file}@relu2")
     for leg in (f"direction(relu2, '{song}') for 2s", "relu2|mask.png for 2s"):
         with pytest.raises(UsageError, match="--through names the file"):
-            shooting.film("zoom", source, Zoom.of(through=(leg,)), network=tiny, **FAST)
+            shooting.make_film("zoom", source, Zoom.of(through=(leg,)), network=tiny, **FAST)
 
 
 def test_a_long_film_keeps_no_more_of_its_guide(tiny: Network, source: torch.Tensor, guide: Path) -> None:

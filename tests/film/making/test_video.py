@@ -17,7 +17,7 @@ from reverie.files import save
 from reverie.film.frame import Take
 from reverie.film.making import flow, guard
 from reverie.film.making.uncovered import caught_up
-from reverie.film.making.video import _carried, finished, video
+from reverie.film.making.video import _carried, octave_finished, video_frames
 from reverie.film.settings import Video
 from reverie.network import Network
 from tests.oracle.motion import Moving, clip
@@ -59,7 +59,7 @@ def strength(dreams: Tensor, moving: Moving) -> float:
 
 
 def film(job: api.Job, moving: Moving, **settings: object) -> Tensor:
-    return torch.cat([take.image for take in video(job, Held(moving.frames), Video(**settings))])
+    return torch.cat([take.image for take in video_frames(job, Held(moving.frames), Video(**settings))])
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def moving() -> Moving:
 
 def test_a_dreamt_video_does_not_flicker(tiny: Network, moving: Moving) -> None:
     job = small(tiny, moving.frames)
-    alone = torch.cat([finished(job.plan, each[None]) for each in moving.frames])
+    alone = torch.cat([octave_finished(job.plan, each[None]) for each in moving.frames])
     dreams = film(job, moving)
     assert abs(strength(dreams, moving) / strength(alone, moving) - 1) < 0.2
     assert flicker(dreams, moving) < 0.5 * flicker(film(job, moving, transport="blend"), moving)
@@ -79,7 +79,7 @@ def test_a_dreamt_video_does_not_flicker(tiny: Network, moving: Moving) -> None:
 def test_the_built_in_network_flickers_a_quarter_as_much_as_frames_dreamt_alone() -> None:
     moving = clip(16, (240, 320), cut=10)
     job = api.job(moving.frames[0], seed=1)
-    alone = torch.cat([finished(job.plan, each[None]) for each in moving.frames])
+    alone = torch.cat([octave_finished(job.plan, each[None]) for each in moving.frames])
     dreams = film(job, moving)
     assert abs(strength(dreams, moving) / strength(alone, moving) - 1) < 0.1
     assert flicker(dreams, moving) < 0.25 * flicker(alone, moving)
@@ -89,10 +89,10 @@ def test_the_built_in_network_flickers_a_quarter_as_much_as_frames_dreamt_alone(
 def test_a_cut_starts_clean(tiny: Network, moving: Moving) -> None:
     job = small(tiny, moving.frames)
     for transport in ("flow", "blend"):
-        takes = list(video(job, Held(moving.frames), Video(transport=transport)))
+        takes = list(video_frames(job, Held(moving.frames), Video(transport=transport)))
         # The first frame behind the cut is the one that a clip which begins there would have.
-        again = next(video(job, Held(moving.frames), Video(transport=transport), takes[0], 5))
-        alone = list(video(job, Held(moving.frames), Video(transport="none")))[5]
+        again = next(video_frames(job, Held(moving.frames), Video(transport=transport), takes[0], 5))
+        alone = list(video_frames(job, Held(moving.frames), Video(transport="none")))[5]
         assert torch.equal(takes[5].image, alone.image)
         assert torch.equal(takes[5].image, again.image)
 
@@ -124,11 +124,11 @@ def test_no_ghost_stays_behind_the_occluder() -> None:
 def test_a_film_goes_on_with_equal_bytes(tiny: Network, moving: Moving, transport: str) -> None:
     job = small(tiny, moving.frames, steps=2)
     settings = Video(transport=transport, at=("0s decay=0.8", "1s decay=0.95"))
-    whole = list(video(job, Held(moving.frames), settings))
+    whole = list(video_frames(job, Held(moving.frames), settings))
     for index in (1, 4, 5, 6):
         done = whole[index - 1]
         kept = Take(done.image.clone(), done.time, {name: each.clone() for name, each in done.state.items()})
-        rest = list(video(job, Held(moving.frames), settings, kept, index))
+        rest = list(video_frames(job, Held(moving.frames), settings, kept, index))
         assert [take.time for take in rest] == [take.time for take in whole[index:]]
         assert all(torch.equal(a.image, b.image) for a, b in zip(rest, whole[index:], strict=True))
     assert all(each.dtype == torch.float32 for take in whole for each in take.state.values())
@@ -137,16 +137,16 @@ def test_a_film_goes_on_with_equal_bytes(tiny: Network, moving: Moving, transpor
 def test_range_and_every_choose_frames_and_odd_sizes_work(tiny: Network) -> None:
     moving = clip(6, (61, 83), occluder=False)
     job = small(tiny, moving.frames, steps=1)
-    takes = list(video(job, Held(moving.frames), Video(range="0.04s..0.21s", every=2, transport="blend")))
+    takes = list(video_frames(job, Held(moving.frames), Video(range="0.04s..0.21s", every=2, transport="blend")))
     assert [take.time for take in takes] == [Fraction(at, 24) - Fraction("0.04") for at in (1, 3, 5)]
     assert takes[0].image.shape == (1, 3, 61, 83)
-    assert list(video(job, Held(moving.frames), Video(range="9s.."))) == []
+    assert list(video_frames(job, Held(moving.frames), Video(range="9s.."))) == []
 
 
 def test_the_dream_neither_brightens_nor_fades(tiny: Network) -> None:
     still = clip(1, (64, 64)).frames.expand(30, -1, -1, -1)
     job = small(tiny, still)
-    takes = list(video(job, Held(still), Video(transport="blend", frame_steps=2)))
+    takes = list(video_frames(job, Held(still), Video(transport="blend", frame_steps=2)))
     first, last = (guard.measured(takes[at].state["added"]) for at in (0, -1))
     assert (first[:3] - last[:3]).abs().max() < 0.02
     assert 0.75 < last[3:].square().sum().sqrt() / first[3:].square().sum().sqrt() < 1.25
@@ -155,9 +155,9 @@ def test_the_dream_neither_brightens_nor_fades(tiny: Network) -> None:
 def test_frames_of_one_film_draw_from_seeds_of_their_own(tiny: Network) -> None:
     still = clip(1, (64, 64)).frames.expand(2, -1, -1, -1)
     job = small(tiny, still)
-    first, second = video(job, Held(still), Video(transport="none"))
+    first, second = video_frames(job, Held(still), Video(transport="none"))
     assert not torch.equal(first.image, second.image)
-    assert torch.equal(first.image, finished(replace(job.plan), still[:1]))
+    assert torch.equal(first.image, octave_finished(replace(job.plan), still[:1]))
 
 
 def test_what_is_uncovered_catches_up(tiny: Network) -> None:

@@ -15,8 +15,8 @@ from reverie.errors import UnknownName, UsageError
 from reverie.film.frame import Take
 from reverie.film.making import camera, guard
 from reverie.film.making.timeline import Course
-from reverie.film.making.video import finished
-from reverie.film.making.zoom import count, zoom
+from reverie.film.making.video import octave_finished
+from reverie.film.making.zoom import zoom_count, zoom_frames
 from reverie.film.settings import Zoom
 from reverie.network import Network
 from tests.oracle.motion import texture
@@ -25,8 +25,8 @@ from tests.support.films import job
 
 def test_the_dive_has_its_frames_at_their_times(tiny: Network) -> None:
     settings = Zoom(fps="30000/1001", duration="0.3s")
-    takes = list(zoom(job(tiny), settings))
-    assert len(takes) == count(settings) == 9
+    takes = list(zoom_frames(job(tiny), settings))
+    assert len(takes) == zoom_count(settings) == 9
     assert [take.time for take in takes] == [Fraction(1001, 30000) * at for at in range(9)]
     assert all(take.image.shape == (1, 3, 48, 64) and take.image.min() >= 0 and take.image.max() <= 1 for take in takes)
     assert not torch.equal(takes[0].image, takes[-1].image)
@@ -39,17 +39,17 @@ def test_the_dive_has_its_frames_at_their_times(tiny: Network) -> None:
 def test_a_dive_goes_on_with_equal_bytes(tiny: Network, settings: dict[str, Any]) -> None:
     asked = Zoom(fps="12", duration="0.7s", **settings)
     dreams = job(tiny, objective="relu2 + owl")
-    whole = list(zoom(dreams, asked))
+    whole = list(zoom_frames(dreams, asked))
     for index in (1, 3, 7):
         done = whole[index - 1]
         kept = Take(done.image.clone(), done.time, {name: each.clone() for name, each in done.state.items()})
-        rest = list(zoom(dreams, asked, kept, index))
+        rest = list(zoom_frames(dreams, asked, kept, index))
         assert len(rest) == len(whole) - index
         assert all(torch.equal(a.image, b.image) for a, b in zip(rest, whole[index:], strict=True))
 
 
 def test_a_hundred_frames_neither_fade_nor_burn(tiny: Network) -> None:
-    takes = list(zoom(job(tiny), Zoom(duration="5s", fps="20", frame_steps=1, zoom=1.5)))
+    takes = list(zoom_frames(job(tiny), Zoom(duration="5s", fps="20", frame_steps=1, zoom=1.5)))
     assert len(takes) == 100
     drift(takes[0].image, takes[-1].image)
 
@@ -65,14 +65,15 @@ def drift(first: torch.Tensor, last: torch.Tensor) -> None:
 def test_two_thousand_frames_of_the_built_in_network_neither_fade_nor_burn() -> None:
     dreams = api.job(texture(1)[0, :, :128, :128], size="128", seed=3)
     first = None
-    for take in zoom(dreams, Zoom(duration="2000s", fps="1", zoom=1.01)):
+    for take in zoom_frames(dreams, Zoom(duration="2000s", fps="1", zoom=1.01)):
         first = take if first is None else first
     assert first is not None
     drift(first.image, take.image)
 
 
 def test_without_the_guard_the_same_dive_burns(tiny: Network) -> None:
-    images = [take.image for take in zoom(job(tiny), Zoom(duration="2s", fps="20", keep=0, zoom=1.5, frame_steps=4))]
+    settings = Zoom(duration="2s", fps="20", keep=0, zoom=1.5, frame_steps=4)
+    images = [take.image for take in zoom_frames(job(tiny), settings)]
     assert images[-1].std() > 1.3 * images[0].std()
 
 
@@ -83,14 +84,14 @@ SPEEDS: list[dict[str, float]] = [{"zoom": 1.6}, {"zoom": 0.7}, {"zoom": 1, "rot
 def test_a_loop_ends_where_it_begins(tiny: Network, speeds: dict[str, float]) -> None:
     asked = Zoom(loop=True, duration="4s", fps="8", frame_steps=1, **speeds)
     dreams = job(tiny)
-    images = [take.image for take in zoom(dreams, asked)]
+    images = [take.image for take in zoom_frames(dreams, asked)]
     course = Course(dreams, asked.model_copy(update={"period": 4.0}))
     # What the camera would see next is the first frame, nearer than any two neighbors of the dive.
     coming = camera.seen(images[-1], camera.move(course.settings, 4 - 1 / 8, 4))
     inner = (..., slice(6, -6), slice(6, -6))
     seam = (coming - images[0])[inner].abs().mean()
     step = (camera.seen(images[8], camera.move(course.settings, 1, 1 + 1 / 8)) - images[9])[inner].abs().mean()
-    open_ = list(zoom(dreams, asked.model_copy(update={"loop": False})))[-1].image
+    open_ = list(zoom_frames(dreams, asked.model_copy(update={"loop": False})))[-1].image
     assert seam < 2 * step
     assert seam < 0.4 * (open_ - images[0])[inner].abs().mean()
 
@@ -114,10 +115,10 @@ def test_each_objective_has_its_own_light_and_contrast(tiny: Network) -> None:
     legs = ("relu1 for 2s", "owl for 2s")
     asked = Zoom(through=legs, fade=0.5, duration="4s", fps="8", frame_steps=1, zoom=1.05)
     dreams = job(tiny, steps=12)
-    images = [take.image for take in zoom(dreams, asked)]
+    images = [take.image for take in zoom_frames(dreams, asked)]
     course = Course(dreams, asked)
     assert course.starts() == [0, 2]
-    alone = [finished(course.at(start, 0).whole, dreams.source) for start in course.starts()]
+    alone = [octave_finished(course.at(start, 0).whole, dreams.source) for start in course.starts()]
     first, second = (guard.measured(each)[3:] for each in alone)  # without the means, which are alike
 
     def far(image: torch.Tensor, other: torch.Tensor) -> float:
@@ -134,7 +135,7 @@ def test_each_objective_has_its_own_light_and_contrast(tiny: Network) -> None:
 def test_a_frame_may_take_more_steps_than_the_first(tiny: Network, options: dict[str, Any], mask: bool) -> None:
     options = {**options, "mask": torch.ones(3, 8, 8)} if mask else options
     dreams = job(tiny, steps=1, octaves=1, **options)
-    takes = list(zoom(dreams, Zoom(duration="0.1s", frame_steps=4)))
+    takes = list(zoom_frames(dreams, Zoom(duration="0.1s", frame_steps=4)))
     assert len(takes) == 2 and bool(torch.isfinite(takes[-1].image).all())
     octave = Course(dreams, Zoom(frame_steps=4)).at(Fraction(1), 24).further.octaves[0]
     rule = octave.rule.rule if isinstance(octave.rule, Within) else octave.rule
@@ -178,11 +179,11 @@ def test_what_cannot_be_is_said_in_one_sentence(
     tiny: Network, settings: dict[str, Any], error: type[UsageError], words: str
 ) -> None:
     with pytest.raises(error, match=words) as found:
-        next(zoom(job(tiny), Zoom.of(**settings)))
+        next(zoom_frames(job(tiny), Zoom.of(**settings)))
     assert str(found.value).count(". ") == 0
 
 
 def test_a_dive_from_noise_and_of_odd_size(tiny: Network) -> None:
     dreams = api.job(None, network=tiny, size="53x41", steps=1, smallest=24, objective="owl")
-    images = [take.image for take in zoom(dreams, Zoom(duration="0.2s", pan_x=1, rotate=90))]
+    images = [take.image for take in zoom_frames(dreams, Zoom(duration="0.2s", pan_x=1, rotate=90))]
     assert len(images) == 5 and images[0].shape == (1, 3, 41, 53)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from reverie.errors import OutputError
 from reverie.film.frame import Take
-from reverie.film.writing.reel import Reel, holds, short_of_space
+from reverie.film.writing.reel import Reel, has_film, short_of_space
 
 
 def take(index):
@@ -96,7 +96,7 @@ def test_another_film_is_refused_and_anew_begins_again_but_touches_no_stranger(t
     (folder / "mine.txt").write_text("keep")
     with pytest.raises(OutputError, match="another film"):
         Reel(folder, "two")
-    assert holds(folder, "one") and not holds(folder, "two") and not holds(tmp_path, "one")
+    assert has_film(folder, "one") and not has_film(folder, "two") and not has_film(tmp_path, "one")
     with Reel(folder, "two", anew=True) as reel:
         assert len(reel) == 0
         reel.remove()

@@ -296,13 +296,13 @@ def test_keras_is_put_on_torch_or_refused() -> None:
 def test_another_backend_or_no_keras_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keras.config, "backend", lambda: "jax")
     with pytest.raises(UsageError, match="Keras runs on jax here"):
-        adapter.imported()
+        adapter.import_keras()
     monkeypatch.setattr(keras, "version", lambda: "2.15.0")
     with pytest.raises(MissingError, match="need Keras 3"):
-        adapter.imported()
+        adapter.import_keras()
     monkeypatch.setitem(sys.modules, "keras", None)
     with pytest.raises(MissingError, match=r"not installed; run pip install 'reverie\[keras\]'"):
-        adapter.imported()
+        adapter.import_keras()
     monkeypatch.undo()
 
     class Other:

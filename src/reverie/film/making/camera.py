@@ -58,7 +58,7 @@ def _constant(speeds: Zoom, time: float, length: float) -> Move:
     return Move(turn, drift * ((turn - 1) / rate if abs(rate) > 1e-9 else length))
 
 
-def places(size: tuple[int, int], by: Move, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
+def camera_places(size: tuple[int, int], by: Move, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
     """Where the pixels of a picture of ``size`` (height, width) were before the move: x and y, [H, W]."""
     height, width = size
     short = min(size)
@@ -81,7 +81,7 @@ def seen(image: Tensor, by: Move) -> Tensor:
         return image
     height, width = image.shape[-2:]
     short = min(height, width)
-    x, y = places((2 * height, 2 * width), by, image.device)
+    x, y = camera_places((2 * height, 2 * width), by, image.device)
     coarser = abs(by.turn)
     if coarser > 1.25:  # drawing back that far at once would skip pixels
         image = resize(

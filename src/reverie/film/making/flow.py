@@ -13,9 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from reverie.errors import MissingError
+from reverie.pixels.ops import LUMA
 
-LONGEST = 800  # pixels: larger frames are shrunk to this long side before their motion is estimated
-LEAST = 16  # pixels: below this side there is nothing for the estimator to hold on to
+LONGEST_SIDE = 800  # pixels: larger frames are shrunk to this long side before their motion is estimated
+SHORTEST_SIDE = 16  # pixels: below this side there is nothing for the estimator to hold on to
 
 
 def opencv() -> Any:
@@ -37,8 +38,8 @@ def backward(now: Tensor, before: Tensor) -> Tensor:
     """
     cv2 = opencv()
     height, width = now.shape[-2:]
-    shrink = min(1.0, LONGEST / max(height, width))
-    size = (max(LEAST, round(height * shrink)), max(LEAST, round(width * shrink)))
+    shrink = min(1.0, LONGEST_SIDE / max(height, width))
+    size = (max(SHORTEST_SIDE, round(height * shrink)), max(SHORTEST_SIDE, round(width * shrink)))
     first, second = (_gray(each, size) for each in (now, before))
     search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     search.setFinestScale(0)  # half the error of the preset's own, and still far cheaper than a dream's step
@@ -53,7 +54,7 @@ def _gray(image: Tensor, size: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.u
     small = (
         F.interpolate(image.float().cpu(), size, mode="area") if tuple(image.shape[-2:]) != size else image
     )
-    luma = torch.einsum("c,chw->hw", torch.tensor([0.299, 0.587, 0.114]), small[0].float().cpu())
+    luma = torch.einsum("c,chw->hw", torch.tensor(LUMA), small[0].float().cpu())
     return (luma.clamp(0, 1) * 255).round().to(torch.uint8).numpy()
 
 

@@ -21,7 +21,7 @@ def measured(image: Tensor) -> Tensor:
     return torch.cat([means.flatten(), torch.stack(strengths)])
 
 
-def held(image: Tensor, target: Tensor, share: float = 0.5) -> Tensor:
+def hold(image: Tensor, target: Tensor, share: float = 0.5) -> Tensor:
     """``image`` [1, 3, H, W] moved by ``share`` of the way to the means and strengths of ``target``."""
     means, *parts = _parts(image)
     wanted = target[:3].view(1, 3, 1, 1).to(image)

@@ -38,7 +38,7 @@ NUMBERS = tuple(
 )
 
 
-def whole(model: type[BaseModel], name: str) -> bool:
+def is_whole_number(model: type[BaseModel], name: str) -> bool:
     """Whether that field takes whole numbers alone."""
     return float not in _kinds(model, name)
 
@@ -68,7 +68,7 @@ def _eased(share: float, ease: Ease) -> float:
     return share if ease == "linear" else 0.0
 
 
-def called(target: Target) -> str:
+def term_label(target: Target) -> str:
     """What keyframes call a term: its name, with a channel's number or the other classes behind it."""
     name = "|".join((target.name, *target.others))
     name = name if target.last is None else f"{name}..{target.last}"
@@ -82,7 +82,7 @@ def curves(settings: Zoom | Video, recipe: Recipe, targets: list[Target]) -> Map
     Where no keyframe stands at the start, the number sets out from the recipe's or the setting's own value.
     Raises :class:`UsageError` in one sentence for what cannot be read or cannot change.
     """
-    terms = {called(target): target for target in targets}
+    terms = {term_label(target): target for target in targets}
     found: dict[str, dict[float, tuple[float, Ease]]] = {}
     time, ease = None, settings.ease
     for word in settings.at:
@@ -133,9 +133,9 @@ def _value(name: str, text: str, settings: Zoom | Video, terms: Mapping[str, Tar
     if name in terms:
         return value
     model = type(settings) if name in settings.moving else Recipe
-    if whole(model, name) and not value.is_integer():
+    if is_whole_number(model, name) and not value.is_integer():
         raise UsageError(f"--at {name}={text} must be a whole number.")
-    validated(model, {name: int(value) if whole(model, name) else value})
+    validated(model, {name: int(value) if is_whole_number(model, name) else value})
     return value
 
 

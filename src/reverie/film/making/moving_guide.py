@@ -27,7 +27,7 @@ class Moving(Photo):
     clip: Clip = field(kw_only=True)
 
 
-def opened(source: Any, max_pixels: int = files.MAX_PIXELS) -> Photo:
+def open_guide(source: Any, max_pixels: int = files.MAX_PIXELS) -> Photo:
     """Open a guide: :class:`Moving` for the path of a video or an animated GIF, else a still picture."""
     return moving(source) or sources.opened(source, max_pixels)
 
@@ -49,10 +49,10 @@ def moving(source: Any) -> Moving | None:
     return Moving(first, None, None, clip.digest(), tuple(clip.notes), str(source), clip=clip)
 
 
-def guides(options: Mapping[str, Any], known: Mapping[str, sources.Photos]) -> dict[str, sources.Photos]:
+def moving_guides(options: Mapping[str, Any], known: Mapping[str, sources.Photos]) -> dict[str, sources.Photos]:
     """``known`` and every guide that moves among those named in ``options`` of :func:`reverie.job`, by path."""
     values = {name: options[name] for name in options.keys() & Recipe.model_fields.keys() - {"network"}}
-    wanted = merged(options.get("preset"), options.get("recipe"), sources.written(values)[0])
+    wanted = merged(options.get("preset"), options.get("recipe"), sources.with_handed_in(values)[0])
     named = {file for role, file in wanted.files() if role == "guide"} - known.keys()
     return {**known, **{file: (found,) for file in named if (found := moving(file)) is not None}}
 

@@ -15,7 +15,7 @@ from reverie.loop.render import render
 from reverie.pixels.ops import resize
 
 
-def steps(job: Job, settings: Steps) -> Iterator[Take]:
+def step_frames(job: Job, settings: Steps) -> Iterator[Take]:
     """The source, then every ``settings.every``-th step of the dream of ``job``, then the finished picture for a while.
 
     With a duration the steps are spread over it, neighbors blended; without one each is a frame. Where an octave ends
@@ -42,7 +42,7 @@ def steps(job: Job, settings: Steps) -> Iterator[Take]:
         number += 1
 
 
-def count(job: Job, settings: Steps) -> int:
+def steps_count(job: Job, settings: Steps) -> int:
     """How many frames the film has; without a duration fewer where an octave ends early."""
     fps = Fraction(settings.fps)
     stay = round(settings.hold * fps)

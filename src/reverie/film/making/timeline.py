@@ -12,13 +12,13 @@ from torch import Tensor
 from reverie.ascent.optimizer import Optimizer
 from reverie.ascent.rules import Within
 from reverie.errors import UsageError
-from reverie.film.making.keyframes import called, curves, whole
+from reverie.film.making.keyframes import curves, is_whole_number, term_label
 from reverie.film.making.moving_guide import Projector
 from reverie.film.reading.clip import Clip
 from reverie.film.settings import Video, Zoom, legs
 from reverie.jobs.job import Job
 from reverie.loop.plan import Octave, Plan, revised
-from reverie.recipe.grammar import files, parse
+from reverie.recipe.grammar import files, parse_objective
 from reverie.recipe.schedule import objectives
 
 _STRIDE = 0x9E3779B97F4A7C15  # odd, so every frame of a film draws from a seed of its own
@@ -53,9 +53,9 @@ class Course:
             self._fade = Fraction(settings.fade)
             self._legs = [legs(each, Fraction(settings.fps)) for each in settings.through]
         texts = [each for each, _ in self._legs] or [self._text]
-        targets = [target for each in texts for part in objectives(each) if part for target in parse(part)]
+        targets = [target for each in texts for part in objectives(each) if part for target in parse_objective(part)]
         self._curves = curves(settings, self._recipe, targets)
-        self._names = {called(target) for target in targets}
+        self._names = {term_label(target) for target in targets}
         known = {file for _, file in self._recipe.files()}
         if strange := [file for _, file in files(targets) if file not in known]:
             raise UsageError(
@@ -149,11 +149,11 @@ def _lasting(rule: Any, steps: int) -> Any:
 
 def _weighed(text: str, values: dict[str, float], share: float = 1.0) -> str:
     """The objective ``text`` with its weights as ``values`` say, all times ``share``."""
-    weights = [(target, share * values.get(called(target), target.weight)) for target in parse(text)]
+    weights = [(target, share * values.get(term_label(target), target.weight)) for target in parse_objective(text)]
     return " ".join(replace(target, weight=weight or FAINT).text() for target, weight in weights)
 
 
 def _rounded(model: Any, values: dict[str, float]) -> dict[str, float | int]:
     """``values`` of the fields of ``model``, whole where those are."""
     own = {name: value for name, value in values.items() if name in type(model).model_fields}
-    return {name: round(value) if whole(type(model), name) else value for name, value in own.items()}
+    return {name: round(value) if is_whole_number(type(model), name) else value for name, value in own.items()}

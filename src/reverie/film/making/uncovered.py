@@ -12,7 +12,7 @@ from reverie.loop.plan import Plan
 from reverie.pixels.ops import resize
 from reverie.pixels.param import Param
 
-MOST = 8.0  # usual strides that a frame may take, in the coarsest octave
+MOST_STRIDES = 8.0  # usual strides that a frame may take, in the coarsest octave
 LEAST_SHARE = 0.05  # of a dream that a frame counts for, where nothing decays
 
 
@@ -39,7 +39,7 @@ def caught_up(plan: Plan, ripe: Tensor, decay: float) -> tuple[Plan, Tensor]:
     first, and one long stride at the end is grain.
     """
     share = max(1 - decay, LEAST_SHARE)
-    longer = ((1 - ripe) / share).clamp(1, max(2.0, MOST / plan.octaves[0].steps))
+    longer = ((1 - ripe) / share).clamp(1, max(2.0, MOST_STRIDES / plan.octaves[0].steps))
     if longer.max() < 1.001:
         return plan, (ripe + share).clamp(0, 1)
     last = max(1, len(plan.octaves) - 1)

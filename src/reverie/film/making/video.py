@@ -22,13 +22,13 @@ from reverie.loop.plan import Plan
 from reverie.loop.render import render
 from reverie.pixels.ops import cropped, resize
 
-MARGIN = 24  # share of the short side beside what was hidden in which no dream is carried on
+UNCOVERED_MARGIN = 24  # share of the short side beside what was hidden in which no dream is carried on
 
 GLANCE = 0.2  # mean difference of two tiny frames that is as much as a whole frame not seen before
 
 
 class Frames(Protocol):
-    """What :func:`video` needs of a clip."""
+    """What :func:`video_frames` needs of a clip."""
 
     def frames(
         self, start: Fraction | float, stop: Fraction | float | None, skip: int
@@ -36,7 +36,7 @@ class Frames(Protocol):
         """(seconds since ``start``, image [1, 3, H, W] in 0..1), without the first ``skip``."""
 
 
-def video(
+def video_frames(
     job: Job,
     clip: Frames,
     settings: Video,
@@ -61,20 +61,20 @@ def video(
         moment = course.at(time, number)
         carried = None if state is None else _carried(now, state, moment.settings)
         if carried is None or state is None:
-            dreamt, ripe = finished(moment.whole, now), torch.ones_like(now[:, :1])
+            dreamt, ripe = octave_finished(moment.whole, now), torch.ones_like(now[:, :1])
             target = guard.measured(dreamt - now)
         else:
             target = state["target"]
             plan, ripe = caught_up(moment.further, carried.ripe, moment.settings.decay)
-            dreamt = finished(plan, now, carried.dream)
+            dreamt = octave_finished(plan, now, carried.dream)
             if moment.settings.keep:
-                held = guard.held(dreamt - now, target, moment.settings.keep)
+                held = guard.hold(dreamt - now, target, moment.settings.keep)
                 dreamt = _where_asked(plan, now, (now + held).clamp(0, 1))
         state = {"frame": now, "added": dreamt - now, "target": target, "ripe": ripe}
         yield Take(dreamt, time, state)
 
 
-def finished(plan: Plan, source: Tensor, detail: Tensor | None = None) -> Tensor:
+def octave_finished(plan: Plan, source: Tensor, detail: Tensor | None = None) -> Tensor:
     """The finished picture [1, 3, H, W] on the CPU, a copy."""
     with torch.inference_mode(False):
         *_, last = (frame.image for frame in render(plan, source, detail))
@@ -105,7 +105,7 @@ def _carried(now: Tensor, state: dict[str, Tensor], settings: Video) -> _Carried
         return None if cut else _Carried(settings.decay * added, settings.decay * ripe)
     back, forth = flow.backward(now, before), flow.backward(before, now)
     # The halo dreamt around what stood there would stay behind as its ghost.
-    seen = flow.visible(now, before, back, forth, round(min(now.shape[-2:]) / MARGIN))
+    seen = flow.visible(now, before, back, forth, round(min(now.shape[-2:]) / UNCOVERED_MARGIN))
     if 1 - seen.mean().item() > settings.cut:
         return None
     share = settings.decay * seen

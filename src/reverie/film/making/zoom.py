@@ -12,15 +12,15 @@ from torch import Tensor
 from reverie.film.frame import Take
 from reverie.film.making import camera, guard
 from reverie.film.making.timeline import Course
-from reverie.film.making.video import finished
+from reverie.film.making.video import octave_finished
 from reverie.film.reading.clip import Clip
 from reverie.film.settings import Zoom, seconds
 from reverie.jobs.job import Job
 
-SMALL = 6.0  # the first frame comes into sight again at about this fraction of its size
+RETURN_SIZE = 6.0  # the first frame comes into sight again at about this fraction of its size
 
 
-def zoom(
+def zoom_frames(
     job: Job,
     settings: Zoom,
     done: Take | None = None,
@@ -42,13 +42,13 @@ def zoom(
         settings = settings.model_copy(update={"period": float(duration) / rounds})
     course = Course(job, settings, guides)
     state = dict(done.state) if done is not None else None
-    for number in range(index, count(settings)):
+    for number in range(index, zoom_count(settings)):
         time = number / fps
         moment = course.at(time, number)
         if state is None:
-            image = finished(moment.whole, job.source)
+            image = octave_finished(moment.whole, job.source)
             # Every objective has a light and a contrast of its own; held to the first one's all would look like it.
-            others = [finished(course.at(start, 0).whole, job.source) for start in course.starts()[1:]]
+            others = [octave_finished(course.at(start, 0).whole, job.source) for start in course.starts()[1:]]
             state = {
                 "image": image,
                 "targets": torch.stack([guard.measured(each) for each in (image, *others)]),
@@ -57,17 +57,17 @@ def zoom(
                 state["first"] = image
         else:
             move = camera.move(course.settings, float((number - 1) / fps), float(time))
-            image = finished(moment.further, camera.seen(state["image"], move).clamp(0, 1))
+            image = octave_finished(moment.further, camera.seen(state["image"], move).clamp(0, 1))
             at, following, share = course.place(time)
             target = state["targets"][at].lerp(state["targets"][following], share)
-            image = guard.held(image, target, moment.settings.keep).clamp(0, 1)
+            image = guard.hold(image, target, moment.settings.keep).clamp(0, 1)
             if settings.loop:
                 image = _returning(image, state["first"], course, float(time), float(duration))
             state = {**state, "image": image}
         yield Take(image, time, state)
 
 
-def count(settings: Zoom) -> int:
+def zoom_count(settings: Zoom) -> int:
     """How many frames the film has."""
     return max(1, round(seconds(settings.duration) * Fraction(settings.fps)))
 
@@ -78,13 +78,13 @@ def _returning(image: Tensor, first: Tensor, course: Course, time: float, end: f
     So the loop has no seam: the dive ends in the very picture it began with, and does not fade into it.
     """
     speed = abs(math.log(course.settings(end).zoom))
-    sight = min(0.7 * end, max(2.0, math.log(SMALL) / max(speed, 1e-6)))
+    sight = min(0.7 * end, max(2.0, math.log(RETURN_SIZE) / max(speed, 1e-6)))
     left = end - time
     if left >= sight:
         return image
     before = camera.move(course.settings, time, end).back()
     height, width = image.shape[-2:]
-    x, y = camera.places((height, width), before)
+    x, y = camera.camera_places((height, width), before)
     # How far inside the first frame each place is, 0 at its edge: an oval at first, which becomes the frame's own
     # shape on its way out of sight; its edge is soft.
     short = min(height, width)

@@ -17,12 +17,12 @@ from typing import Any
 from torch import Tensor
 
 from reverie.errors import InputError
+from reverie.files.writing import PathLike
 from reverie.film.ffmpeg import pyav
 from reverie.film.reading import color, tone
 from reverie.film.reading.deinterlace import deinterlaced
 from reverie.pixels.ops import Size
 
-PathLike = str | os.PathLike[str]
 _STILLS = ("image2", "tty", "_pipe")  # demuxers of pictures and of text, which FFmpeg takes for videos
 _SEEK = 10  # seconds into a file from which on it is worth looking for a key frame
 _HDR = {tone.PQ: "PQ", tone.HLG: "HLG"}

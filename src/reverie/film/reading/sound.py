@@ -12,7 +12,7 @@ from reverie.film.reading.clip import Clip
 
 
 @dataclass(frozen=True)
-class Span:
+class TimeSpan:
     """The sound of ``clip`` from ``start`` until before ``stop`` (None: its end), in seconds of the clip."""
 
     clip: Clip
@@ -26,7 +26,7 @@ class Track:
     ``accepted`` are the codecs that the container takes as they are; others become ``fallback``. ``notes`` says so.
     """
 
-    def __init__(self, span: Span, output: Any, accepted: tuple[str, ...], fallback: str) -> None:
+    def __init__(self, span: TimeSpan, output: Any, accepted: tuple[str, ...], fallback: str) -> None:
         self.notes, self._span, self._output = list[str](), span, output
         self._opened = span.clip.opened()
         self._container, _ = self._opened.__enter__()

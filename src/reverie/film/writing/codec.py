@@ -19,14 +19,14 @@ import numpy as np
 from PIL import Image
 
 from reverie.errors import MissingError, OutputError
+from reverie.files.decoding import Array
 from reverie.files.metadata import comment
 from reverie.files.writing import claim, unfinished
 from reverie.film.ffmpeg import pyav
-from reverie.film.reading.sound import Span, Track
+from reverie.film.reading.sound import TimeSpan, Track
 from reverie.film.writing import metadata
 from reverie.pixels.ops import Size
 
-Array = np.ndarray[Any, np.dtype[np.uint8]]
 _BT709, _LIMITED = 1, 1
 _FILTERS = 4 | 262144 | 524288  # bicubic, rounded accurately, same bits everywhere
 _PALETTE_FRAMES, _REMEMBERED = 48, 200
@@ -82,12 +82,12 @@ FORMATS = {
 }
 
 
-def write(
+def write_film(
     path: Path,
     footage: Footage,
     *,
     until: Fraction,
-    sound: Span | None = None,
+    sound: TimeSpan | None = None,
     text: str | None = None,
     overwrite: bool = False,
     on_frame: Callable[[int], None] | None = None,
@@ -99,7 +99,7 @@ def write(
     :class:`OutputError` where it cannot be written, :class:`MissingError` for an encoder that PyAV lacks.
     """
     height, width = footage.picture(0).shape[:2]
-    check_writable(path, overwrite, (height, width))
+    check_film_writable(path, overwrite, (height, width))
     kind, notes = FORMATS.get(path.suffix.lower()), list[str]()
     listen = on_frame or (lambda _: None)
     if sound is not None and sound.clip.sound and (kind is None or not kind.sound):
@@ -127,15 +127,15 @@ def write(
     return notes
 
 
-def check_writable(path: Path, overwrite: bool = False, size: Size = (1, 1)) -> None:
-    """Raise now what :func:`write` would raise after the work; ``size`` is (height, width) in pixels."""
+def check_film_writable(path: Path, overwrite: bool = False, size: Size = (1, 1)) -> None:
+    """Raise now what :func:`write_film` would raise after the work; ``size`` is (height, width) in pixels."""
     suffix, there = path.suffix.lower(), os.path.lexists(path)
     kind = FORMATS.get(suffix)
     if suffix and kind is None:
         known = " ".join(FORMATS)
         raise OutputError(f"{path} has no suffix of a film; use one of {known}, or none for a folder of PNG.")
-    if kind is None and path.is_dir() and any(path.iterdir()) and not (overwrite and ours(path)):
-        remedy = "or use --overwrite" if ours(path) else "since it holds more than a film of Reverie"
+    if kind is None and path.is_dir() and any(path.iterdir()) and not (overwrite and is_film_folder(path)):
+        remedy = "or use --overwrite" if is_film_folder(path) else "since it holds more than a film of Reverie"
         raise OutputError(f"{path} exists already and is not empty; choose another name {remedy}.")
     if kind is not None and path.is_dir():
         raise OutputError(f"{path} is a folder; add a file name such as dream.mp4.")
@@ -184,7 +184,7 @@ def _film(
     footage: Footage,
     kind: Format,
     until: Fraction,
-    sound: Span | None,
+    sound: TimeSpan | None,
     text: str | None,
     listen: Callable[[int], None],
 ) -> list[str]:
@@ -333,8 +333,8 @@ def _folder(
         raise
 
 
-def ours(path: Path) -> bool:
-    """Whether ``path`` is a folder that :func:`write` made, with nothing else in it: such a one may be replaced."""
+def is_film_folder(path: Path) -> bool:
+    """Whether :func:`write_film` made the folder ``path`` and nothing else is in it, so that it may be replaced."""
     try:
         frames = len(json.loads((path / metadata.FOLDER_RECORD).read_text("utf-8"))["times"])
         there = {each.name for each in path.iterdir()}
@@ -345,7 +345,7 @@ def ours(path: Path) -> bool:
 
 def _rename_folder(temporary: Path, path: Path, overwrite: bool) -> None:
     try:
-        if path.is_dir() and overwrite and ours(path):
+        if path.is_dir() and overwrite and is_film_folder(path):
             shutil.rmtree(path)
         if path.is_dir():
             path.rmdir()

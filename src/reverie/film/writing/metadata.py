@@ -6,21 +6,21 @@ import contextlib
 import json
 import os
 import struct
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 from reverie import files
 from reverie.errors import InputError
-from reverie.files import metadata as image_text
+from reverie.files.metadata import comment, find_text, xmp
+from reverie.files.png import text_chunk
 from reverie.film.ffmpeg import pyav
 
 FOLDER_RECORD = "film.json"
 _PIECE = 1 << 20
 
 
-def read_text(path: Path) -> str | None:
+def read_film_text(path: Path) -> str | None:
     """The text in a film's file, or in a folder of frames; None where there is none.
 
     Raises :class:`InputError` for what is neither film nor picture.
@@ -43,38 +43,33 @@ def read_text(path: Path) -> str | None:
             found = {key.lower(): text for key, text in file.metadata.items()}.get("comment", "")
     except (av.error.FFmpegError, OSError, ValueError):
         raise InputError(f"{path} is no film that can be read; name one that Reverie wrote.") from None
-    return image_text.found({"comment": found.encode()}, "")
+    return find_text({"comment": found.encode()}, "")
 
 
 def in_gif(file: BinaryIO, text: str) -> None:
     """Put ``text`` into a GIF as its comment, before the first frame."""
     file.seek(10)
     packed = file.read(1)[0]
-    words = image_text.comment(text)
+    words = comment(text)
     blocks = [words[start : start + 255] for start in range(0, len(words), 255)]
-    comment = b"!\xfe" + b"".join(bytes([len(each)]) + each for each in blocks) + b"\0"
-    _insert(file, 13 + (3 * 2 ** ((packed & 7) + 1) if packed & 128 else 0), comment)
+    block = b"!\xfe" + b"".join(bytes([len(each)]) + each for each in blocks) + b"\0"
+    _insert(file, 13 + (3 * 2 ** ((packed & 7) + 1) if packed & 128 else 0), block)
 
 
 def in_png(file: BinaryIO, text: str) -> None:
     """Put ``text`` into a PNG or APNG as compressed iTXt, right after its header."""
-    body = b"reverie\0\1\0\0\0" + zlib.compress(text.encode())
-    _insert(
-        file,
-        33,
-        struct.pack(">I", len(body)) + b"iTXt" + body + struct.pack(">I", zlib.crc32(b"iTXt" + body)),
-    )
+    _insert(file, 33, text_chunk(text))
 
 
 def in_webp(file: BinaryIO, text: str) -> None:
     """Put ``text`` into a WebP as XMP; animations always have the extended header that says so."""
-    xmp = image_text.xmp(text)
+    packet = xmp(text)
     file.seek(20)
     flags = file.read(1)[0]
     file.seek(20)
     file.write(bytes([flags | 4]))
     file.seek(0, os.SEEK_END)
-    file.write(b"XMP " + struct.pack("<I", len(xmp)) + xmp + b"\0" * (len(xmp) % 2))
+    file.write(b"XMP " + struct.pack("<I", len(packet)) + packet + b"\0" * (len(packet) % 2))
     length = file.tell() - 8
     file.seek(4)
     file.write(struct.pack("<I", length))

@@ -17,7 +17,6 @@ import shutil
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -27,11 +26,11 @@ from safetensors.torch import load, save
 
 from reverie.errors import OutputError
 from reverie.files import to_uint8
+from reverie.files.decoding import Array
 from reverie.film.frame import Take
 
 _JOURNAL, _ABOUT, _LOCK = "journal.jsonl", "reel.json", "lock"
 _OURS = re.compile(rf"\d{{6,}}\.(png|safetensors)|{_JOURNAL}|{_ABOUT}|{_LOCK}|.+\.part")
-Array = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 class Reel:
@@ -206,7 +205,7 @@ class Reel:
 _ANEW = "--overwrite begins anew."
 
 
-def holds(folder: Path, fingerprint: str) -> bool:
+def has_film(folder: Path, fingerprint: str) -> bool:
     """Whether ``folder`` is the reel of this very film."""
     try:
         return bool(json.loads((folder / _ABOUT).read_bytes())["fingerprint"] == fingerprint)

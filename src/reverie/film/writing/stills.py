@@ -9,13 +9,14 @@ import torch
 from PIL import Image, ImageDraw
 
 from reverie import files
-from reverie.film.writing.codec import Array, Footage
+from reverie.files.decoding import Array
+from reverie.film.writing.codec import Footage
 
 _COLUMNS, _ROWS, _CELL, _GAP = 4, 5, 360, 6
 
 
 def check(path: Path, overwrite: bool) -> None:
-    """Raise now the :class:`OutputError` that :func:`poster` and :func:`sheet` would raise after the work."""
+    """Raise now the :class:`OutputError` that :func:`poster` and :func:`film_sheet` would raise after the work."""
     files.check_writable(path, overwrite)
 
 
@@ -27,7 +28,7 @@ def poster(path: Path, footage: Footage, overwrite: bool = False) -> Path:
     return _saved(path, footage.picture(best), overwrite)
 
 
-def sheet(path: Path, footage: Footage, overwrite: bool = False) -> Path:
+def film_sheet(path: Path, footage: Footage, overwrite: bool = False) -> Path:
     """Write up to 20 frames, evenly over the film, each with its second."""
     count = len(footage.times)
     cells = min(count, _COLUMNS * _ROWS)

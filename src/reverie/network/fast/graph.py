@@ -19,7 +19,7 @@ from reverie.network.receptive import leaf
 
 
 @dataclass(frozen=True, eq=False)
-class Traced:
+class TracedGraph:
     """What ``module`` does, and which node of the graph gives the (first) output of each of its parts."""
 
     module: nn.Module
@@ -50,7 +50,7 @@ class _Tracer(fx.Tracer):
         return output
 
 
-def traced(module: nn.Module) -> Traced | None:
+def trace_graph(module: nn.Module) -> TracedGraph | None:
     """``module`` as a graph; None where it cannot be followed, or does what a graph would not."""
     if watched(module):
         return None
@@ -66,7 +66,7 @@ def traced(module: nn.Module) -> Traced | None:
         wrote = node.target is operator.setitem or (node.op == "call_method" and node.target.endswith("_"))
         if made or wrote or node.kwargs.get("inplace"):
             return None
-    return Traced(module, graph, tracer.outputs)
+    return TracedGraph(module, graph, tracer.outputs)
 
 
 def watched(module: nn.Module) -> bool:
@@ -113,14 +113,14 @@ class Siblings:
     convs: list[Fused]
 
 
-Part = nn.Module | Fused | Pooled | Siblings | Tensor
-Parts = dict[fx.Node, Part]
+GraphPart = nn.Module | Fused | Pooled | Siblings | Tensor
+Parts = dict[fx.Node, GraphPart]
 
 
 class Builder:
     """Makes runners of a traced module for sets of layers; they share their converted weights."""
 
-    def __init__(self, source: Traced, device: torch.device, dtype: torch.dtype | None) -> None:
+    def __init__(self, source: TracedGraph, device: torch.device, dtype: torch.dtype | None) -> None:
         self.source, self.device, self.dtype = source, device, dtype
         self._converted: dict[tuple[int, ...], Any] = {}
 
@@ -151,7 +151,7 @@ class Builder:
             made[node.target] = self._made(part)
         return fx.GraphModule(made, graph)
 
-    def _made(self, part: Part) -> nn.Module | Tensor:
+    def _made(self, part: GraphPart) -> nn.Module | Tensor:
         if isinstance(part, Fused) and part.pool is not None:
             return Averaged(part.pool, self._conv(part.conv, part.norm), part.relu)
         if isinstance(part, Fused):

@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 from reverie.errors import UsageError
 from reverie.network.fast.convolution import Convolution, pair
 
-aten = torch.ops.aten
+_aten = torch.ops.aten
 
 
 class Branches(nn.Module):
@@ -51,7 +51,7 @@ class _Branched(Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        g = aten.threshold_backward(torch.cat(gradients, 1), ctx.saved_tensors[0], 0)
+        g = _aten.threshold_backward(torch.cat(gradients, 1), ctx.saved_tensors[0], 0)
         return ctx.conv.returned(g, ctx.shape), None, None
 
 
@@ -86,7 +86,7 @@ class _Averaged(Function):
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None]:
         if ctx.saved_tensors:
-            g = aten.threshold_backward(g, ctx.saved_tensors[0], 0)
+            g = _aten.threshold_backward(g, ctx.saved_tensors[0], 0)
         # A mean over the square around each place, zeros beyond the border: its own adjoint.
         return ctx.part.conv.returned(ctx.part.pool(g), ctx.shape), None
 
@@ -117,14 +117,14 @@ class _Gate(Function):
     @staticmethod
     def forward(ctx: Any, y: Tensor) -> Tensor:
         ctx.save_for_backward(y)
-        found: Tensor = aten.alias(y)  # view_as would forget that it is channels-last
+        found: Tensor = _aten.alias(y)  # view_as would forget that it is channels-last
         return found
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, g: Tensor) -> Tensor:
         (y,) = ctx.saved_tensors
-        found: Tensor = aten.threshold_backward(g, y, 0)
+        found: Tensor = _aten.threshold_backward(g, y, 0)
         return found
 
 

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from reverie.errors import UsageError
-from reverie.network.fast.graph import Builder, Traced, traced, watched
+from reverie.network.fast.graph import Builder, TracedGraph, trace_graph, watched
 from reverie.network.fast.operations import Scale, lowered, raised
 from reverie.network.network import Layer, Network
-from reverie.network.receptive import Traced as Sighted
+from reverie.network.receptive import Traced
 from reverie.pixels.ops import Size
 from reverie.recipe import Precision
 
@@ -60,7 +60,7 @@ def optimized(network: Network, device: torch.device, precision: Precision) -> N
     A module that can be followed becomes an :class:`Optimized`. Any other, and a foreign one, whose forward may do
     what a graph would not, is copied and converted as it stands; :class:`UsageError` for that in fp16.
     """
-    graph = traced(network.module) if network.adapter is None else None
+    graph = trace_graph(network.module) if network.adapter is None else None
     if graph is None and precision == "fp16":
         raise UsageError(f"The network {network.name} cannot be followed into fp16; use --precision bf16.")
     if graph is not None and device.type == "cpu":
@@ -69,14 +69,14 @@ def optimized(network: Network, device: torch.device, precision: Precision) -> N
         module = copy.deepcopy(network.module).to(device)
     except Exception:  # a stranger's module may hold what cannot be copied; then it is used itself
         module = network.module.to(device)
-    if graph is not None and (graph := traced(module)) is not None:
+    if graph is not None and (graph := trace_graph(module)) is not None:
         return _around(network.with_module(module), graph, device, precision)
     if (dtype := DTYPES[precision]) is not None:
         module = module.to(dtype)
     return network.with_module(module.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
 
 
-def _around(network: Network, graph: Traced, device: torch.device, precision: Precision) -> Optimized:
+def _around(network: Network, graph: TracedGraph, device: torch.device, precision: Precision) -> Optimized:
     own = {each.name: getattr(network, each.name) for each in fields(Network)}
     return Optimized(**own, base=network, graph=graph, device=device, precision=precision)
 
@@ -92,7 +92,7 @@ class Optimized(Network):
     """
 
     base: Network
-    graph: Traced
+    graph: TracedGraph
     device: torch.device
     precision: Precision
 
@@ -113,7 +113,7 @@ class Optimized(Network):
     def _runners(self) -> dict[tuple[str, ...], nn.Module]:
         return {}
 
-    def _traced(self, size: Size) -> dict[str, Sighted]:
+    def _traced(self, size: Size) -> dict[str, Traced]:
         return self.base._traced(size)
 
     def _outputs(self, image: Tensor, wanted: Set[str]) -> dict[str, object]:

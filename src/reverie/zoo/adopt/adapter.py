@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from reverie.pixels.ops import Size, resize
-from reverie.zoo.adopt.tokens import Layout, folded
+from reverie.zoo.adopt.tokens import TokenLayout, folded
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
+class ImageAdapter:
     """The adapter of a :class:`reverie.network.Network`; see :class:`reverie.network.Adapter`.
 
     What the module takes is ``color`` [C, 3] times RGB in 0..1, plus ``bias`` [C], or what
@@ -31,7 +31,7 @@ class Sight:
     opaque: bool = False
     window: Size | None = None
     multiple: int = 1
-    layouts: Mapping[str, Layout] = field(default_factory=dict)
+    layouts: Mapping[str, TokenLayout] = field(default_factory=dict)
 
     def enter(self, image: Tensor) -> Tensor:
         """What the module takes for ``image`` [B, 3, H, W] in 0..1; windows are further pictures."""

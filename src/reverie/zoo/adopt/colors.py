@@ -9,22 +9,20 @@ import torch
 from torch import Tensor
 
 from reverie.errors import UsageError
-from reverie.zoo.adopt.adapter import Sight, as_tensor
-
-LUMA = (0.299, 0.587, 0.114)
-"""Rec. 601: how gray a color is."""
+from reverie.pixels.ops import LUMA
+from reverie.zoo.adopt.adapter import ImageAdapter, as_tensor
 
 Function = Callable[[Tensor], Any]
 Range = tuple[float, float]
 
 
-def normalized(
+def normalization(
     mean: Sequence[float] | float | None,
     std: Sequence[float] | float | None,
     range: Range,
     order: Literal["rgb", "bgr"],
     channels: int,
-) -> Sight:
+) -> ImageAdapter:
     """The picture brought into ``range``, in that ``order``, minus ``mean``, divided by ``std``.
 
     Mean and std are in the units of ``range`` and in the network's own order. Raises :class:`UsageError`.
@@ -43,7 +41,7 @@ def normalized(
     color = torch.eye(3, dtype=torch.float64) if channels == 3 else torch.tensor([LUMA], dtype=torch.float64)
     if order == "bgr":
         color = color.flip(0)
-    return Sight(color * (high - low) / scale[:, None], (low - shift) / scale)
+    return ImageAdapter(color * (high - low) / scale[:, None], (low - shift) / scale)
 
 
 def _numbers(what: str, value: Any, count: int) -> list[float]:
@@ -62,17 +60,17 @@ def _numbers(what: str, value: Any, count: int) -> list[float]:
     return found
 
 
-def probed(function: Function) -> Sight:
+def probed(function: Function) -> ImageAdapter:
     """The same as ``function``, which maps each pixel alike by a matrix and an offset, from four samples of it.
 
     ``function`` takes RGB [B, 3, H, W] in 0..1.
     """
     samples = torch.cat([torch.zeros(1, 3), torch.eye(3)]).to(torch.float64)
     seen = as_tensor(function(samples[:, :, None, None])).to(torch.float64)[:, :, 0, 0]
-    return Sight((seen[1:] - seen[0]).T.contiguous(), seen[0].clone())
+    return ImageAdapter((seen[1:] - seen[0]).T.contiguous(), seen[0].clone())
 
 
-def functions(preprocess: Function, deprocess: Function | None) -> Sight:
+def functions(preprocess: Function, deprocess: Function | None) -> ImageAdapter:
     """Your own way into the network, held against your way back.
 
     ``preprocess`` takes RGB [B, 3, H, W] in 0..1 and gives [B, C, H, W]; ``deprocess`` the reverse. The
@@ -89,7 +87,7 @@ def functions(preprocess: Function, deprocess: Function | None) -> Sight:
             raise UsageError(
                 "preprocess passes no gradient; write it with torch's operations, or give deprocess too."
             )
-        return Sight(torch.zeros(x.shape[1], 3), torch.zeros(x.shape[1]), preprocess)
+        return ImageAdapter(torch.zeros(x.shape[1], 3), torch.zeros(x.shape[1]), preprocess)
     back = _back(deprocess, x)
     if back.shape != image.shape:
         raise UsageError(
@@ -100,7 +98,7 @@ def functions(preprocess: Function, deprocess: Function | None) -> Sight:
             f"deprocess does not undo preprocess: of an image in 0..1 it gives back one that differs by {off:.3g}; "
             "check range, mean and the order of channels."
         )
-    return Sight(_inverse(deprocess, x), torch.zeros(x.shape[1]), preprocess, opaque)
+    return ImageAdapter(_inverse(deprocess, x), torch.zeros(x.shape[1]), preprocess, opaque)
 
 
 def _into(preprocess: Function, image: Tensor) -> tuple[Tensor, bool]:

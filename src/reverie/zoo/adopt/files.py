@@ -20,10 +20,10 @@ from reverie.errors import InputError, ReverieError, UnknownName
 from reverie.network import Network
 from reverie.zoo.adopt import colors
 from reverie.zoo.adopt.keras import is_model
-from reverie.zoo.adopt.modules import around, digest, finished, imagenet_names, prepared, weighted
+from reverie.zoo.adopt.modules import adopted, around, digest, imagenet_names, prepared, weighted
 from reverie.zoo.adopt.names import Foreign
 from reverie.zoo.adopt.probe import sentence
-from reverie.zoo.weights import read
+from reverie.zoo.weights import read_weights
 
 
 def from_file(found: Foreign, weights: Path | None) -> Network:
@@ -38,15 +38,15 @@ def from_file(found: Foreign, weights: Path | None) -> Network:
         network = replace(made, name=found.name)
     elif isinstance(made, nn.Module) or is_model(made):
         body = prepared(made, own=True)
-        sight = colors.normalized(None, None, (0.0, 1.0), "rgb", body.channels)
-        network = finished(around(body, sight, found.name, named=imagenet_names))
+        sight = colors.normalization(None, None, (0.0, 1.0), "rgb", body.channels)
+        network = adopted(around(body, sight, found.name, named=imagenet_names))
     else:
         raise InputError(
             f"{found.name} gives a {type(made).__name__}; it must give a torch.nn.Module, a Keras model, or what "
             "reverie.adopt makes of one."
         )
     if weights is not None:
-        return weighted(network, read(weights))
+        return weighted(network, read_weights(weights))
     code = path.read_bytes() + digest(network.module).encode()
     return replace(network, sha256=hashlib.sha256(code).hexdigest())
 

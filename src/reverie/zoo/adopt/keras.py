@@ -17,7 +17,7 @@ FLAT = ("softmax", "sigmoid")
 """Activations that flatten class scores: dreaming wants what stands before them."""
 
 
-def imported() -> ModuleType:
+def import_keras() -> ModuleType:
     """Keras, on torch.
 
     Raises :class:`MissingError` without it, :class:`UsageError` where it runs on another backend.
@@ -69,7 +69,7 @@ class KerasModule(nn.Module):
 
     def forward(self, x: Tensor) -> Any:
         (model,) = self._held
-        keras = imported()
+        keras = import_keras()
         with keras.device(str(x.device)):
             # A Functional model checks its declared size in __call__ alone; its layers know better.
             free = isinstance(model, keras.Sequential) or hasattr(model, "operations")
@@ -85,7 +85,7 @@ def body(model: Any, own: bool, fresh: bool = False) -> Body:
 
     ``fresh``: it was built a moment ago, and the numbers in its layers' names count what was built before.
     """
-    keras = imported()
+    keras = import_keras()
     if not own and isinstance(model, keras.Model):
         try:
             copied = keras.models.clone_model(model)
@@ -140,7 +140,7 @@ def _last(model: Any, shape: tuple[Any, ...]) -> bool:
         return bool(shape[3] in (1, 3))
     formats = [getattr(layer, "data_format", None) for layer in _layers(model).values()]
     known = [each for each in formats if each in ("channels_last", "channels_first")]
-    return str((known or [imported().config.image_data_format()])[0]) == "channels_last"
+    return str((known or [import_keras().config.image_data_format()])[0]) == "channels_last"
 
 
 def _layers(model: Any, prefix: str = "") -> dict[str, Any]:
@@ -163,7 +163,7 @@ def _uncovered(model: Any, layers: dict[str, Any], own: bool) -> str:
     outputs = getattr(model, "outputs", None) or []
     if len(outputs) != 1 or not hasattr(outputs[0], "_keras_history"):
         return ""
-    keras = imported()
+    keras = import_keras()
     operation = outputs[0]._keras_history.operation
     if isinstance(operation, keras.layers.Softmax | keras.layers.Activation):
         operation = operation.input._keras_history.operation

@@ -19,22 +19,22 @@ from urllib.error import URLError
 from reverie.errors import InputError, MissingError, UnknownName
 from reverie.network import Network
 from reverie.zoo.adopt import colors
-from reverie.zoo.adopt.adapter import Sight
-from reverie.zoo.adopt.keras import body, imported
-from reverie.zoo.adopt.modules import around, digest, finished, imagenet_names
+from reverie.zoo.adopt.adapter import ImageAdapter
+from reverie.zoo.adopt.keras import body, import_keras
+from reverie.zoo.adopt.modules import adopted, around, digest, imagenet_names
 from reverie.zoo.adopt.names import Foreign
 from reverie.zoo.adopt.probe import sentence
-from reverie.zoo.fetch import offline as forbidden
+from reverie.zoo.fetch import is_offline
 
 UNSAFE = ("Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper")
 """Parts of a Keras file that bring code along."""
 
-LARGEST = 2**26  # bytes of a model's description
+LARGEST_DESCRIPTION = 2**26  # bytes of a model's description
 
 
-def application(found: Foreign, weights: Path | None, offline: bool, blank: bool) -> Network:
+def keras_application(found: Foreign, weights: Path | None, offline: bool, blank: bool) -> Network:
     """``keras:applications.NAME`` with ImageNet's weights or those of a file; ``blank``: with random ones."""
-    keras = imported()
+    keras = import_keras()
     known = [name for name, each in vars(keras.applications).items() if callable(each) and name[0].isupper()]
     if found.what not in known:
         raise UnknownName("Keras application", found.what, known)
@@ -43,11 +43,11 @@ def application(found: Foreign, weights: Path | None, offline: bool, blank: bool
         if blank or weights is not None:
             model = build(weights=None, classifier_activation=None)
         else:
-            model = _published(build, found.name, offline or forbidden())
+            model = _published(build, found.name, offline or is_offline())
     if weights is not None:
         _load(model, weights, found.name)
     made = _made(model, _way_in(keras, build), found.name, fresh=True)
-    return finished(_hashed(made, weights) if weights is not None else made)
+    return adopted(_hashed(made, weights) if weights is not None else made)
 
 
 def _published(build: Any, name: str, offline: bool) -> Any:
@@ -105,7 +105,7 @@ def model_file(found: Foreign) -> Network:
     path = Path(found.what).expanduser()
     if not path.is_file():
         raise InputError(f"The Keras model {path} does not exist; check its name and folder.")
-    keras = imported()
+    keras = import_keras()
     try:
         description = _description(path)
     except Exception as error:  # whatever zipfile, h5py and json make of a damaged file
@@ -124,14 +124,14 @@ def model_file(found: Foreign) -> Network:
         model = keras.saving.load_model(str(path), compile=False, safe_mode=True)
     except Exception as error:  # whatever Keras makes of a damaged file
         raise InputError(f"The Keras model {path} cannot be opened ({sentence(error)}).") from None
-    return finished(_hashed(_made(model, _guessed(keras, model), found.name), path))
+    return adopted(_hashed(_made(model, _guessed(keras, model), found.name), path))
 
 
 def _description(path: Path) -> Any:
     """What a file says that its model is made of; None where it says nothing."""
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
-            if archive.getinfo("config.json").file_size > LARGEST:
+            if archive.getinfo("config.json").file_size > LARGEST_DESCRIPTION:
                 raise ValueError("its description is far too long")
             return json.loads(archive.read("config.json"))
     import h5py
@@ -159,7 +159,7 @@ def _code(part: Any) -> Iterator[str]:
             yield from _code(each)
 
 
-def _way_in(keras: Any, build: Any) -> Sight | None:
+def _way_in(keras: Any, build: Any) -> ImageAdapter | None:
     """What an application's own preprocess_input does."""
     module = getattr(keras.applications, build.__module__.rpartition(".")[2], None)
     enter: Any = getattr(module, "preprocess_input", None)
@@ -168,7 +168,7 @@ def _way_in(keras: Any, build: Any) -> Sight | None:
     return colors.probed(lambda x: enter(x.numpy() * 255, data_format="channels_first"))
 
 
-def _guessed(keras: Any, model: Any) -> Sight | None:
+def _guessed(keras: Any, model: Any) -> ImageAdapter | None:
     """A file does not say what its model takes: an application's name does, or a layer that rescales."""
     name = _plain(model.name)
     builders = {
@@ -181,7 +181,7 @@ def _guessed(keras: Any, model: Any) -> Sight | None:
         return _way_in(keras, builders[max(fits, key=len)])
     rescaling = (keras.layers.Rescaling, keras.layers.Normalization)
     if any(isinstance(layer, rescaling) for layer in model.layers[:3]):
-        return colors.normalized(None, None, (0.0, 255.0), "rgb", 3)
+        return colors.normalization(None, None, (0.0, 255.0), "rgb", 3)
     return None
 
 
@@ -189,10 +189,10 @@ def _plain(name: str) -> str:
     return "".join(each for each in name.lower() if each.isalnum())
 
 
-def _made(model: Any, sight: Sight | None, name: str, fresh: bool = False) -> Network:
+def _made(model: Any, sight: ImageAdapter | None, name: str, fresh: bool = False) -> Network:
     prepared = body(model, own=True, fresh=fresh)
     if sight is None or sight.color.shape[0] != prepared.channels:
-        sight = colors.normalized(None, None, (0.0, 1.0), "rgb", prepared.channels)
+        sight = colors.normalization(None, None, (0.0, 1.0), "rgb", prepared.channels)
     made = around(prepared, sight, name, named=imagenet_names)
     return replace(made, sha256=digest(made.module))
 

@@ -16,12 +16,12 @@ import torch
 from reverie.errors import MissingError, UnknownName
 from reverie.network import Network
 from reverie.zoo.adopt import colors
-from reverie.zoo.adopt.adapter import Sight
-from reverie.zoo.adopt.modules import around, digest, finished, imagenet_names, prepared, weighted
+from reverie.zoo.adopt.adapter import ImageAdapter
+from reverie.zoo.adopt.modules import adopted, around, digest, imagenet_names, prepared, weighted
 from reverie.zoo.adopt.names import Foreign
 from reverie.zoo.adopt.probe import sentence
-from reverie.zoo.fetch import offline as forbidden
-from reverie.zoo.weights import read
+from reverie.zoo.fetch import is_offline
+from reverie.zoo.weights import read_weights
 
 
 def _library(name: str, models: str) -> ModuleType:
@@ -52,7 +52,7 @@ def from_torchvision(found: Foreign, weights: Path | None, offline: bool, blank:
         raise UnknownName("torchvision model", found.what, known)
     official = models.get_model_weights(found.what).DEFAULT
     normal = official.transforms()
-    sight = colors.normalized(normal.mean, normal.std, (0.0, 1.0), "rgb", 3)
+    sight = colors.normalization(normal.mean, normal.std, (0.0, 1.0), "rgb", 3)
 
     # Their own start values take minutes; and the body of a segmentation would be fetched.
     quick: dict[str, Any] = {"init_weights": False} if found.what in _PORTED else {}
@@ -67,7 +67,7 @@ def from_torchvision(found: Foreign, weights: Path | None, offline: bool, blank:
 
     def fetched() -> torch.nn.Module:
         file = Path(torch.hub.get_dir()) / "checkpoints" / Path(urlsplit(official.url).path).name
-        if (offline or forbidden()) and not file.is_file():
+        if (offline or is_offline()) and not file.is_file():
             raise MissingError(_absent(found.name, "Reverie is offline", file.name))
         try:
             state = official.get_state_dict(progress=False, check_hash=True, weights_only=True)
@@ -104,7 +104,7 @@ def from_timm(found: Foreign, weights: Path | None, offline: bool, blank: bool) 
         raise AssertionError  # one of the two returned or raised
 
     def fetched() -> torch.nn.Module:
-        if not (offline or forbidden()):
+        if not (offline or is_offline()):
             try:
                 return build(pretrained=True)
             except Exception as error:  # any way a download can fail
@@ -120,7 +120,7 @@ def from_timm(found: Foreign, weights: Path | None, offline: bool, blank: bool) 
         return build(pretrained=True, pretrained_cfg_overlay={"file": file})
 
     about = timm.data.resolve_data_config({}, pretrained_cfg=_config(timm, found.what))
-    sight = colors.normalized(about["mean"], about["std"], (0.0, 1.0), "rgb", about["input_size"][0])
+    sight = colors.normalization(about["mean"], about["std"], (0.0, 1.0), "rgb", about["input_size"][0])
     return _made(found, sight, build, fetched, weights, blank, about["input_size"][1], _many)
 
 
@@ -152,7 +152,7 @@ def _absent(name: str, reason: str, file: str = "") -> str:
 
 def _made(
     found: Foreign,
-    sight: Sight,
+    sight: ImageAdapter,
     build: Callable[..., torch.nn.Module],
     fetched: Callable[[], torch.nn.Module],
     weights: Path | None,
@@ -166,9 +166,9 @@ def _made(
 
     if weights is None:
         made = network(build() if blank else fetched())
-        return finished(replace(made, sha256=digest(made.module)))
-    state, made = read(weights), network(build())
+        return adopted(replace(made, sha256=digest(made.module)))
+    state, made = read_weights(weights), network(build())
     head = state.tensors.get(f"{made.logits}.weight") if made.logits else None
     if head is not None and len(head) != len(made.module.get_submodule(made.logits).weight):  # type: ignore[arg-type]
         made = network(build(num_classes=len(head)))  # taught other classes
-    return finished(weighted(made, state))
+    return adopted(weighted(made, state))

@@ -29,9 +29,9 @@ def load_foreign(
 
         return from_timm(found, weights, offline, blank)
     if found.kind == "applications":
-        from reverie.zoo.adopt.keras_named import application
+        from reverie.zoo.adopt.keras_named import keras_application
 
-        return application(found, weights, offline, blank)
+        return keras_application(found, weights, offline, blank)
     if found.kind == "file":
         from reverie.zoo.adopt.files import from_file
 

@@ -16,9 +16,9 @@ from reverie.errors import InputError, UnknownName, UsageError
 from reverie.network import Layer, Network
 from reverie.pixels.ops import Size
 from reverie.zoo.adopt import colors
-from reverie.zoo.adopt.adapter import Sight
+from reverie.zoo.adopt.adapter import ImageAdapter
 from reverie.zoo.adopt.colors import Function, Range
-from reverie.zoo.adopt.probe import Body, survey
+from reverie.zoo.adopt.probe import Body, probe_module
 from reverie.zoo.labels import imagenet
 from reverie.zoo.weights import State, filled
 
@@ -75,7 +75,7 @@ def adopt(
     if preprocess is not None:
         sight = colors.functions(preprocess, deprocess)
     else:
-        sight = colors.normalized(mean, std, range, order, channels or body.channels)
+        sight = colors.normalization(mean, std, range, order, channels or body.channels)
     made = around(
         body,
         sight,
@@ -86,7 +86,7 @@ def adopt(
         bf16=bf16,
     )
     made = replace(made, name=f"python:{made.name}", sha256=digest(made.module))
-    return finished(made, objective, aliases or {})
+    return adopted(made, objective, aliases or {})
 
 
 def prepared(module: Any, own: bool) -> Body:
@@ -112,7 +112,7 @@ def prepared(module: Any, own: bool) -> Body:
 
 def around(
     body: Body,
-    sight: Sight,
+    sight: ImageAdapter,
     name: str,
     *,
     size: Size | None = None,
@@ -122,7 +122,7 @@ def around(
     bf16: bool = False,
 ) -> Network:
     """The network of a module, tried out. ``labels`` must fit its head; else ``named`` gives those for a head."""
-    found = survey(body.module, sight, name, size, body.hint, body.last)
+    found = probe_module(body.module, sight, name, size, body.hint, body.last)
     logits = logits or body.logits or found.logits
     if logits and logits not in found.sight.layouts:
         raise UnknownName("layer", logits, found.sight.layouts)
@@ -146,7 +146,7 @@ def around(
     )
 
 
-def finished(network: Network, objective: str = "", aliases: Mapping[str, str] | None = None) -> Network:
+def adopted(network: Network, objective: str = "", aliases: Mapping[str, str] | None = None) -> Network:
     """``network`` with an objective to dream by default, and with ``aliases`` that lead somewhere."""
     layers = network.layers
     if not layers:

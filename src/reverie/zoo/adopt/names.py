@@ -7,7 +7,7 @@ from typing import Literal
 
 from reverie.errors import UsageError
 
-Kind = Literal["torchvision", "timm", "applications", "keras", "file", "python"]
+Library = Literal["torchvision", "timm", "applications", "keras", "file", "python"]
 
 EXAMPLES = (
     "torchvision:convnext_tiny",
@@ -29,7 +29,7 @@ class Foreign:
     """
 
     name: str
-    kind: Kind
+    kind: Library
     what: str
     factory: str = ""
     random: bool = False
@@ -69,7 +69,7 @@ def foreign(name: str) -> Foreign | None:
         return Foreign(name, "applications", rest.removeprefix("applications."), random=random)
     if random and scheme in ("keras", "python"):
         raise UsageError(f"{name!r} brings its own weights; leave {RANDOM} out.")
-    kind: Kind = scheme  # type: ignore[assignment]
+    kind: Library = scheme  # type: ignore[assignment]
     return Foreign(name, kind, rest, random=random)
 
 

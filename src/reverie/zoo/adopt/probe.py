@@ -13,13 +13,13 @@ from torch import nn
 from reverie.errors import InputError, ReverieError
 from reverie.network.receptive import leaf
 from reverie.pixels.ops import Size
-from reverie.zoo.adopt.adapter import Sight
-from reverie.zoo.adopt.tokens import Layout, first, folded, layout
+from reverie.zoo.adopt.adapter import ImageAdapter
+from reverie.zoo.adopt.tokens import TokenLayout, first, folded, layout
 
-SIDES = (32, 64, 96, 112, 128, 160, 192, 224, 256, 299, 320, 384, 448, 512, 518, 28, 48, 331, 600)
+INPUT_SIDES = (32, 64, 96, 112, 128, 160, 192, 224, 256, 299, 320, 384, 448, 512, 518, 28, 48, 331, 600)
 """Sides of pictures to try on a module that does not say what it takes, in pixels."""
 
-STEPS = (1, 2, 4, 8, 16, 32, 64, 7, 14, 28, 56, 12, 24, 48)
+SIDE_MULTIPLES = (1, 2, 4, 8, 16, 32, 64, 7, 14, 28, 56, 12, 24, 48)
 """Sides may have to be multiples of one of these."""
 
 
@@ -42,7 +42,7 @@ class Body:
 class Survey:
     """What was found: how the module sees, the least side it takes, and the path that gives the classes."""
 
-    sight: Sight
+    sight: ImageAdapter
     smallest: int
     logits: str
     classes: int
@@ -56,8 +56,8 @@ class _Outputs:
     result: torch.Size | None
 
 
-def survey(
-    module: nn.Module, sight: Sight, name: str, size: Size | None = None, hint: int = 0, last: bool = False
+def probe_module(
+    module: nn.Module, sight: ImageAdapter, name: str, size: Size | None = None, hint: int = 0, last: bool = False
 ) -> Survey:
     """Find out how ``module`` is to be looked through with the colors of ``sight``.
 
@@ -75,7 +75,7 @@ def survey(
         if large is None:
             window = size
         else:
-            steps = (step for step in STEPS if side % step == 0 and _works(module, sight, side + step))
+            steps = (step for step in SIDE_MULTIPLES if side % step == 0 and _works(module, sight, side + step))
             multiple = next(steps, side)
     layouts = _layouts(module, seen, large, size, last)
     logits, classes = _logits(module, seen, layouts)
@@ -83,8 +83,8 @@ def survey(
     return Survey(sight, side, logits, classes)
 
 
-def _smallest(module: nn.Module, sight: Sight, name: str, hint: int) -> tuple[int, _Outputs]:
-    sides = [*SIDES[: SIDES.index(224)], *([hint] if hint else []), *SIDES[SIDES.index(224) :]]
+def _smallest(module: nn.Module, sight: ImageAdapter, name: str, hint: int) -> tuple[int, _Outputs]:
+    sides = [*INPUT_SIDES[: INPUT_SIDES.index(224)], *([hint] if hint else []), *INPUT_SIDES[INPUT_SIDES.index(224) :]]
     for side in sides:
         if found := _works(module, sight, side):
             return side, found
@@ -93,7 +93,7 @@ def _smallest(module: nn.Module, sight: Sight, name: str, hint: int) -> tuple[in
     return side, found
 
 
-def _tried(module: nn.Module, sight: Sight, name: str, size: Size) -> _Outputs:
+def _tried(module: nn.Module, sight: ImageAdapter, name: str, size: Size) -> _Outputs:
     try:
         return _outputs(module, sight, size)
     except ReverieError:
@@ -105,7 +105,7 @@ def _tried(module: nn.Module, sight: Sight, name: str, size: Size) -> _Outputs:
         ) from None
 
 
-def _works(module: nn.Module, sight: Sight, side: int) -> _Outputs | None:
+def _works(module: nn.Module, sight: ImageAdapter, side: int) -> _Outputs | None:
     try:
         return _outputs(module, sight, (side, side))
     except ReverieError:
@@ -123,7 +123,7 @@ def sentence(error: BaseException) -> str:
     return f"{type(error).__name__}: {said[:200]}" if said else type(error).__name__
 
 
-def _outputs(module: nn.Module, sight: Sight, size: Size) -> _Outputs:
+def _outputs(module: nn.Module, sight: ImageAdapter, size: Size) -> _Outputs:
     shapes: dict[str, torch.Size] = {}
 
     def keep(name: str) -> Callable[[nn.Module, object, object], None]:
@@ -148,8 +148,8 @@ def _outputs(module: nn.Module, sight: Sight, size: Size) -> _Outputs:
 
 def _layouts(
     module: nn.Module, seen: _Outputs, large: _Outputs | None, size: Size, last: bool
-) -> dict[str, Layout]:
-    found: dict[str, Layout] = {}
+) -> dict[str, TokenLayout]:
+    found: dict[str, TokenLayout] = {}
     maps: list[Size] = []
     for name, shape in seen.shapes.items():
         other = None if large is None else large.shapes.get(name)
@@ -163,7 +163,7 @@ def _layouts(
     return found
 
 
-def _logits(module: nn.Module, seen: _Outputs, layouts: dict[str, Layout]) -> tuple[str, int]:
+def _logits(module: nn.Module, seen: _Outputs, layouts: dict[str, TokenLayout]) -> tuple[str, int]:
     """The last layer with weights that has as many channels as the result has; "" where there is none."""
     if seen.result is None or len(seen.result) not in (2, 4):
         return "", 0

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from reverie.pixels.ops import Size
 
-MOST = 16  # class, distillation and register tokens together
+MOST_TOKENS = 16  # class, distillation and register tokens together
 
 
 @dataclass(frozen=True)
-class Layout:
+class TokenLayout:
     """How the output of one layer is read: the axis of its channels (0: it has none), its number of axes.
 
     Of tokens the first ``prefix`` have no place; the others lie on a grid of one each ``cell`` pixels of
@@ -52,7 +52,7 @@ def layout(
     size: Size,
     maps: Sequence[Size],
     last: bool = False,
-) -> Layout:
+) -> TokenLayout:
     """How an output is read that has the shape ``small`` for one picture of ``size``.
 
     ``large`` is its shape for a picture of twice that size, if the module takes that. ``maps`` are the
@@ -60,7 +60,7 @@ def layout(
     """
     axes, large = len(small), large if large is not None and len(large) == len(small) else None
     if axes == 1:
-        return Layout(1, 0)
+        return TokenLayout(1, 0)
     last = last or isinstance(module, nn.Linear | nn.LayerNorm | nn.Embedding)
     channels = _channels(small, large, last)
     several = small[0] > 1 or (
@@ -68,10 +68,10 @@ def layout(
     )  # windows of attention, or tokens, in the place of pictures
     sequence = several and axes == 3 and small[1] == 1 and channels == 2
     if axes > 3 or (axes == 3 and several and not sequence) or (axes == 2 and not several) or channels == 0:
-        return Layout(axes, channels)
+        return TokenLayout(axes, channels)
     counted = 0 if several else 3 - channels
     prefix, rows = _grid(small[counted], None if large is None else large[counted], size, maps)
-    return Layout(axes, channels, prefix, size[0] / rows if rows else 0.0, sequence)
+    return TokenLayout(axes, channels, prefix, size[0] / rows if rows else 0.0, sequence)
 
 
 def _channels(small: torch.Size, large: torch.Size | None, last: bool) -> int:
@@ -93,9 +93,9 @@ def _grid(small: int, large: int | None, size: Size, maps: Sequence[Size]) -> Si
 
     def squares(count: int) -> dict[int, int]:
         roots = range(1, math.isqrt(count) + 1)
-        return {count - rows * rows: rows for rows in roots if count - rows * rows <= MOST}
+        return {count - rows * rows: rows for rows in roots if count - rows * rows <= MOST_TOKENS}
 
-    known = {small - h * w: h for h, w in maps if 0 <= small - h * w <= MOST}
+    known = {small - h * w: h for h, w in maps if 0 <= small - h * w <= MOST_TOKENS}
     found = squares(small) if size[0] == size[1] else known
     if large is not None and large != small:
         found = {prefix: rows for prefix, rows in found.items() if prefix in squares(large)}
@@ -103,7 +103,7 @@ def _grid(small: int, large: int | None, size: Size, maps: Sequence[Size]) -> Si
     return min(both.items(), default=(0, 0))
 
 
-def folded(output: object, how: Layout, count: int, size: Size) -> Tensor | None:
+def folded(output: object, how: TokenLayout, count: int, size: Size) -> Tensor | None:
     """The activation [count, C, h, w] or [count, C] in ``output``, of ``count`` pictures of ``size`` each.
 
     None where it is not what ``how`` was found for.

@@ -236,8 +236,9 @@ def shoot(
     that is safe, ``on_note`` each sentence for people. Raises :class:`OutputError` where something cannot be written.
     """
     path, say = Path(path), on_note or (lambda _: None)
-    wanted = ([stills.poster] if poster else []) + ([stills.film_sheet] if sheet else [])
-    extras = {path.with_name(f"{path.stem}-{each.__name__}.png"): each for each in wanted}
+    wanted = {"poster": stills.poster} if poster else {}
+    wanted |= {"sheet": stills.film_sheet} if sheet else {}
+    extras = {path.with_name(f"{path.stem}-{name}.png"): make for name, make in wanted.items()}
     codec.check_film_writable(path, overwrite, made.job.plan.size)
     for each in extras:
         stills.check(each, overwrite)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal
 
 import torch
@@ -17,12 +17,13 @@ from reverie.loop.octave import sizes
 from reverie.network import Activations, Network
 from reverie.network.fast import optimized, resolve_precision
 from reverie.objective import Objective, distance
-from reverie.objective.place import fitted_mask
-from reverie.objective.resolve import NO_ASSETS, Assets, guidance, resolve
+from reverie.objective.place import fitted_mask, inside
+from reverie.objective.resolve import NO_ASSETS, Assets, guidance, placed, resolve
 from reverie.pixels.ops import Size
 from reverie.pixels.param import Param, Pixels
-from reverie.pixels.transform import Transform
+from reverie.pixels.transform import Transform, compose, pad
 from reverie.recipe import Precision, Recipe, schedule
+from reverie.recipe.grammar import PYTHON
 from reverie.tile import Tiles
 from reverie.tile.out_of_memory import Retreat
 
@@ -60,6 +61,32 @@ class Octave:
 
 
 @dataclass(frozen=True, eq=False)
+class Values:
+    """What Python handed in instead of fields of the Recipe; None where the Recipe decides.
+
+    ``transform`` maps an image [B, 3, H, W] and a generator to what the network sees, ``rule`` takes the steps,
+    ``param`` makes what is changed from an image [B, 3, H, W].
+    """
+
+    objective: Objective | None = None
+    transform: Transform | None = None
+    rule: Rule | None = None
+    param: Callable[[Tensor], Param] | None = None
+
+    def names(self) -> dict[str, str]:
+        """What a Record says of each: ``python:NAME``, by field."""
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: PYTHON + _name(value) for name, value in given.items() if value is not None}
+
+
+def _name(value: object) -> str:
+    return str(value) if isinstance(value, Objective) else getattr(value, "__name__", type(value).__name__)
+
+
+NO_VALUES = Values()
+
+
+@dataclass(frozen=True, eq=False)
 class Plan:
     """Everything :func:`reverie.render` needs but the source; ``size`` is (height, width) of the picture.
 
@@ -81,6 +108,7 @@ class Plan:
     look: Look = image_gradient
     notes: tuple[str, ...] = field(default=())
     assets: Assets = NO_ASSETS
+    values: Values = NO_VALUES
 
     def dreaming(self, objective: Objective) -> Plan:
         """The same plan for another objective, in every octave."""
@@ -117,15 +145,17 @@ def prepare(
     *,
     device: str = "cpu",
     precision: Literal["auto"] | Precision = "fp32",
+    values: Values = NO_VALUES,
 ) -> Plan:
     """Resolve ``recipe`` for a picture of ``size`` (height, width); :class:`UsageError` when it cannot be.
 
-    ``assets`` are the guides and masks that the recipe names; guides are looked at here, once.
+    ``assets`` are the guides and masks that the recipe names; guides are looked at here, once. ``values`` stand in
+    for what the recipe says of objective, transform, rule and param.
     """
     place = resolve_device(device)
     number_format = resolve_precision(precision, place, network)
     ready = optimized(network, place, number_format)
-    octaves, notes = _octaves(ready, recipe, size, assets, place), []
+    octaves, notes = _octaves(ready, recipe, size, assets, place, values), []
     if recipe.octaves != "auto" and len(octaves) < recipe.octaves:
         notes.append(f"A picture of {size[1]}x{size[0]} holds {len(octaves)} octaves, not {recipe.octaves}.")
     idle = len(schedule.objectives(recipe.objective)) - len(octaves)
@@ -146,6 +176,7 @@ def prepare(
         mask=recipe.mask or "",
         notes=tuple(notes),
         assets=assets,
+        values=values,
     )
 
 
@@ -153,7 +184,7 @@ def revised(plan: Plan, recipe: Recipe) -> Plan:
     """The plan under another recipe for the same network and size; nothing is loaded again."""
     return replace(
         plan,
-        octaves=_octaves(plan.network, recipe, plan.size, plan.assets, plan.device),
+        octaves=_octaves(plan.network, recipe, plan.size, plan.assets, plan.device, plan.values),
         detail=recipe.detail,
         blend=recipe.blend,
         balance=recipe.balance == "terms",
@@ -165,7 +196,7 @@ def revised(plan: Plan, recipe: Recipe) -> Plan:
 
 
 def _octaves(
-    network: Network, recipe: Recipe, size: Size, assets: Assets, device: torch.device
+    network: Network, recipe: Recipe, size: Size, assets: Assets, device: torch.device, values: Values
 ) -> tuple[Octave, ...]:
     steps = sizes(size, recipe.octaves, recipe.octave_scale, recipe.smallest, recipe.above)
     if recipe.above and steps[-1][0] * steps[-1][1] > MAX_OCTAVE_PIXELS:
@@ -178,18 +209,21 @@ def _octaves(
             f"A picture of {size[1]}x{size[0]} has more than {MAX_OCTAVE_PIXELS // 10**6} megapixels; "
             "give a smaller --size."
         )
-    wanted = _objectives(network, recipe, assets)
+    wanted = _objectives(network, recipe, assets, values)
     return tuple(
-        _octave(network, recipe, wanted[min(at, len(wanted) - 1)], assets, device, at, len(steps), each)
+        _octave(network, recipe, wanted[min(at, len(wanted) - 1)], assets, device, at, len(steps), each, values)
         for at, each in enumerate(steps)
     )
 
 
-def _objectives(network: Network, recipe: Recipe, assets: Assets) -> list[Objective]:
+def _objectives(network: Network, recipe: Recipe, assets: Assets, values: Values) -> list[Objective]:
     """What the octaves dream, coarse first: guides and a text; the network's own text where there is neither."""
     terms = guidance(network, recipe, assets)
-    text = recipe.objective or ("" if terms else network.objective)
     held = (-recipe.likeness * distance()).terms if recipe.likeness else ()
+    if values.objective is not None:
+        given = inside(placed(network, values.objective), recipe.inset)
+        return [Objective(terms + given.terms + held)]
+    text = recipe.objective or ("" if terms else network.objective)
     if not text:
         return [Objective(terms + held)]
     how = (recipe.focus, assets, recipe.inset, recipe.certainty)
@@ -206,10 +240,15 @@ def _octave(
     at: int,
     octaves: int,
     size: Size,
+    values: Values,
 ) -> Octave:
-    seen, still = views(recipe, network, size)
+    if values.transform is None:
+        seen, still = views(recipe, network, size)
+    else:
+        still = pad(0, network.smallest)
+        seen = compose(values.transform, still)
     steps, step_size = pace(recipe, at, octaves)
-    each = rule(recipe, at, steps, step_size)
+    each = values.rule or rule(recipe, at, steps, step_size)
     mask = fitted_mask(assets.mask(recipe.mask), size).to(device) if recipe.mask else None
     return Octave(
         size=size,
@@ -218,8 +257,8 @@ def _octave(
         transform=seen,
         still=still,
         rule=each if mask is None else Within(each, mask),
-        param=param(recipe),
-        crops=crops(recipe, network, steps),
+        param=values.param or param(recipe),
+        crops=() if values.transform else crops(recipe, network, steps),
         views=recipe.views,
         redirect=0 if at else recipe.redirect,
         mask=mask,

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
 
 from reverie.errors import UnknownName, UsageError
-from reverie.network import Layer, Network
+from reverie.network import Activations, Layer, Network
 from reverie.objective.batch import diversity
 from reverie.objective.classes import log_probability, logit
 from reverie.objective.guide import Match, caricature, direction, match
 from reverie.objective.layers import channel, favorites, layer, mean, mean_square, neuron, norm, sum_square
 from reverie.objective.penalty import PENALTIES
 from reverie.objective.place import inside, masked
-from reverie.objective.value import Objective, Term, whole
+from reverie.objective.value import Fit, Objective, Sight, Term, whole
 from reverie.pixels.ops import fitted_size, resize, unit
 from reverie.pixels.transform import pad
 from reverie.recipe import Recipe
@@ -154,6 +154,48 @@ def _inside(shown: Tensor, picture: Tensor, a: Tensor, axis: int) -> slice:
     middles = [(at + 0.5) * whole / places for at in range(places)]
     inside = [at for at, middle in enumerate(middles) if before <= middle <= before + side]
     return slice(inside[0], inside[-1] + 1) if inside else slice(None)
+
+
+def placed(network: Network, objective: Objective) -> Objective:
+    """``objective`` for this network: its layers found by path, alias or number, as in the text form.
+
+    Raises :class:`UnknownName` for a layer that the network does not have.
+    """
+    return Objective(tuple(_placed(network, term) for term in objective.terms))
+
+
+def _placed(network: Network, term: Term) -> Term:
+    found = {name: network.require_layer(name) for name in term.layers - {"image"}}
+    if not all(layer.stride and layer.receptive for layer in found.values()):
+        term = replace(term, additive=False)
+    paths = {name: layer.name for name, layer in found.items() if name != layer.name}
+    return _renamed(term, paths) if paths else term
+
+
+def _renamed(term: Term, paths: Mapping[str, str]) -> Term:
+    """``term``, which reads layers by other names than their paths, reading them by their ``paths``."""
+
+    def both(seen: Activations) -> Activations:
+        return {**seen, **{name: seen[path] for name, path in paths.items()}}
+
+    def capture(sight: Sight) -> Sight:
+        return replace(
+            sight,
+            capture=lambda image, names: both(sight.capture(image, [paths.get(name, name) for name in names])),
+        )
+
+    def fitted(fit: Fit) -> Fit:
+        return lambda sight: _renamed(fit(capture(sight)), paths)
+
+    places = term.places
+    return replace(
+        term,
+        layers=frozenset(paths.get(name, name) for name in term.layers),
+        score=lambda seen: term.score(both(seen)),
+        places=None if places is None else lambda seen: places(both(seen)),
+        measure=fitted(term.measure) if term.measure else None,
+        follow=fitted(term.follow) if term.follow else None,
+    )
 
 
 def guide_layers(network: Network, text: str = "") -> tuple[Layer, ...]:

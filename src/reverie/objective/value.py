@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from reverie.errors import UsageError
 from reverie.network import Activations
 
 Score = Callable[[Activations], Tensor]  # to [B], or [B, h, w] where a score is told place by place
@@ -69,6 +70,18 @@ class Objective:
 
     terms: tuple[Term, ...]
 
+    def __str__(self) -> str:
+        """The terms with their weights: ``stage3 + 0.5*owl``."""
+        said = ""
+        for term in self.terms:
+            sign = " - " if term.weight < 0 else " + "
+            factor = "" if abs(term.weight) == 1 else f"{abs(term.weight):g}*"
+            said += f"{sign}{factor}{term.name or 'unnamed'}"
+        return said.removeprefix(" + ").replace(" - ", "-", 1) if said.startswith(" - ") else said.removeprefix(" + ")
+
+    def __repr__(self) -> str:
+        return f"<Objective {self}>"
+
     @property
     def layers(self) -> frozenset[str]:
         """The names of all layers that must be captured."""
@@ -80,8 +93,16 @@ class Objective:
         return all(term.additive for term in self.terms)
 
     def scores(self, activations: Activations) -> list[Tensor]:
-        """The unweighted score of each term, each [B]."""
-        return [term.score(activations) for term in self.terms]
+        """The unweighted score of each term, each [B]; :class:`UsageError` for a term that gives another shape."""
+        found = [term.score(activations) for term in self.terms]
+        batch = next((len(each) for each in activations.values()), 1)
+        for term, score in zip(self.terms, found, strict=True):
+            if score.shape != (batch,):
+                raise UsageError(
+                    f"The term {term.name or 'without a name'} gives a score of the shape {list(score.shape)}; it must "
+                    f"give one number for each picture, the shape [{batch}]: average over all axes but the first."
+                )
+        return found
 
     def score(self, activations: Activations) -> Tensor:
         """The weighted sum, [B]."""

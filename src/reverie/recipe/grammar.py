@@ -48,6 +48,9 @@ DEFAULT = "default"
 GREATEST = 1e12
 """Weights lie between this and its inverse: single precision must bear their squares."""
 
+PYTHON = "python:"
+"""How a Record begins the name of a value that was handed in from Python, and that no text can describe."""
+
 _PICTURE = re.compile(r"\.(?:png|jpe?g|jpe|jfif|webp|tiff?|bmp|gif|avif|hei[cf])$", re.IGNORECASE)
 _NUMBER = r"\d+\.\d*(?:[eE][+-]?\d+)?(?![\w.])|\.\d+(?![\w.])|\d+[eE][+-]?\d+(?![\w.])|\d+(?![\w.])"
 _NAME = re.compile(r"\s*[^\W\d][\w'.-]*(?:\s+[\w'.-]+)+\s*")
@@ -164,6 +167,8 @@ def parse_objective(text: str) -> tuple[Target, ...]:
     >>> parse_objective("0.7*owl + 0.3*stage3")[1].name
     'stage3'
     """
+    if text.strip().startswith(PYTHON):
+        raise UsageError(f"The objective {text.strip()} is a value made in Python; hand it in again as objective=.")
     return _Reader(text).targets()
 
 

@@ -288,7 +288,8 @@ class Recipe(_Settings):
 
     def files(self) -> tuple[tuple[grammar.Role, str], ...]:
         """Every picture beside the source that the recipe needs, as written, and what for: ``("guide", "a.jpg")``."""
-        texts = schedule.objectives(self.objective) if self.objective else ()
+        of_python = self.objective.startswith(grammar.PYTHON)
+        texts = schedule.objectives(self.objective) if self.objective and not of_python else ()
         targets = [target for text in texts for target in grammar.parse_objective(text)]
         named = grammar.files(targets, map(grammar.parse_guide, self.guide))
         return tuple(dict.fromkeys((*named, *((("mask", self.mask),) if self.mask else ()))))

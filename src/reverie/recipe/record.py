@@ -44,10 +44,13 @@ class Record(BaseModel):
     tile_mode: Literal["exact", "shifted"] = "exact"
     versions: dict[str, str]
     part: int = Field(0, ge=0)  # which picture of the batch, where the recipe's count is above 1
+    values: dict[str, str] = {}  # what was handed in from Python: {"rule": "python:MyRule"}
 
     def text(self) -> str:
         """The record as compact JSON; equal records give equal text."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        # Absent where it is empty, as in the records that were written before there were values.
+        left_out = None if self.values else {"values"}
+        return json.dumps(self.model_dump(mode="json", exclude=left_out), sort_keys=True, separators=(",", ":"))
 
     def asset(self, role: str) -> Asset | None:
         """The asset of that role, if any."""

@@ -40,7 +40,7 @@ def lite0(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, here: set[str]) -> No
     torch.manual_seed(0)
     file = tmp_path / "lite0.pth"
     torch.save(zoo.architecture(LITE0).module.state_dict(), file)
-    zoo.imported(LITE0, file)
+    zoo.import_weights(LITE0, file)
     here.add(LITE0)
 
 

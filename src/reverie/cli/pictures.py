@@ -32,7 +32,7 @@ def chosen(
     if "guide" in values:
         values["guide"] = [_whole(each) for each in values["guide"]]
     valid_run(run)
-    wanted = settled(merged(preset, recipe, values), run, quiet)
+    wanted = with_network(merged(preset, recipe, values), run, quiet)
     from reverie.zoo import consent, entry
 
     entry(wanted.network)
@@ -42,7 +42,7 @@ def chosen(
     return wanted
 
 
-def settled(recipe: Recipe, run: dict[str, Any], quiet: bool) -> Recipe:
+def with_network(recipe: Recipe, run: dict[str, Any], quiet: bool) -> Recipe:
     """``recipe`` with the network that ``auto`` is here; says so where a better one can be had.
 
     Where a file of weights is given, that file decides when it is read.

@@ -25,7 +25,7 @@ from reverie.cli.options import (
     given,
 )
 from reverie.cli.output import say
-from reverie.cli.pictures import dreamt, recipe_label, settled
+from reverie.cli.pictures import dreamt, recipe_label, with_network
 from reverie.errors import UsageError
 from reverie.recipe import Recipe, merged, schedule, valid_run
 from reverie.recipe.grammar import DEFAULT
@@ -157,7 +157,7 @@ def visualize(
     if not wanted and not plain.objective:
         raise UsageError("The recipe names no objective; say what to show, as in 'reverie visualize owl'.")
     objectives = [terms.after(text, plain) for text in wanted or [plain.objective]]
-    network = settled(plain, run, result.quiet).network
+    network = with_network(plain, run, result.quiet).network
     made = [
         merged(name, recipe, {**values, "objective": each}).model_copy(update={"network": network})
         for each in objectives

@@ -246,7 +246,7 @@ def _described(name: str, network: Network, state: State) -> Network:
     if mean is not None and std is not None:
         network = replace(network, mean=tuple(mean), std=tuple(std))
     count = weights.heads(network)
-    if labels.startswith("label_places") and SIZES[labels] == count:
+    if labels.startswith("places") and SIZES[labels] == count:
         network = replace(network, labels=label_places(labels))
     elif len(network.labels) == count:
         network = replace(network, synsets=synsets(count))

@@ -261,13 +261,13 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, suffix):
 import resource, signal
 from fractions import Fraction
 from pathlib import Path
-from tests.film.writing.test_codec import Footage, write
+from tests.film.writing.test_codec import Footage, write_film
 import numpy as np
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
 pictures = [np.random.default_rng(n).integers(0, 256, (96, 96, 3)).astype(np.uint8) for n in range(6)]
 try:
-    write(Path({str(tmp_path / ("film" + suffix))!r}), Footage(pictures, range(6)), until=Fraction(6))
+    write_film(Path({str(tmp_path / ("film" + suffix))!r}), Footage(pictures, range(6)), until=Fraction(6))
 except BaseException as error:
     print(type(error).__name__, error)
 """

@@ -11,7 +11,7 @@ IMAGE ?= examples/cat.jpg
 OUT ?= out/dream.png
 JOBS ?= 2
 
-.PHONY: dream test test-slow lint train gallery atlas bench clean help
+.PHONY: dream studio test test-slow lint train gallery atlas bench clean help
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -31,6 +31,13 @@ dream: $(BIN)/reverie  ## set up, dream a sample picture (IMAGE=photo.jpg for yo
 	@mkdir -p $(dir $(OUT))
 	$(BIN)/reverie dream '$(IMAGE)' --out '$(OUT)' --overwrite $(ARGS)
 	@echo "Your dream lies in $(abspath $(OUT))"
+
+$(VENV)/.studio: $(BIN)/reverie
+	$(INSTALL) '.[studio,video]'
+	@touch $@
+
+studio: $(VENV)/.studio  ## set up and open the studio in the browser (FOLDER=pictures for another folder)
+	$(BIN)/reverie studio $(if $(FOLDER),'$(FOLDER)') $(ARGS)
 
 test: $(VENV)/.dev  ## set up and run lint, types and the fast tests with coverage (JOBS=4 at once)
 	$(MAKE) --no-print-directory lint

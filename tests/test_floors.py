@@ -15,20 +15,20 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # A file imports only from the folders and files that stand before its own.
 ORDER = [
     "errors", "recipe", "pixels", "files", "network", "objective", "ascent", "tile", "loop", "zoo", "export", "atlas",
-    "plot", "jobs", "api", "film", "cli",
+    "plot", "jobs", "api", "film", "studio", "cli",
 ]
 CORE = {"errors", "recipe", "pixels", "network", "objective", "ascent", "tile", "loop"}
 HOME_OF = {
     "safetensors": {"zoo", "jobs", "film"},
     "pooch": {"zoo"},
-    "filelock": {"zoo", "film"},
+    "filelock": {"zoo", "film", "studio"},
     "google": {"zoo"},
     "requests": {"zoo"},
-    "PIL": {"files", "atlas", "jobs", "film", "cli"},
+    "PIL": {"files", "atlas", "jobs", "film", "studio", "cli"},
     "tifffile": {"files"},
     "cyclopts": {"cli"},
     "rich": {"cli"},
-    "pydantic": {"recipe", "jobs", "film", "cli"},
+    "pydantic": {"recipe", "jobs", "film", "studio", "cli"},
     "torchvision": {"zoo/adopt"},
     "timm": {"zoo/adopt"},
     "keras": {"zoo/adopt"},
@@ -38,6 +38,9 @@ HOME_OF = {
     "cv2": {"film"},
     "matplotlib": {"plot"},
     "onnx": {"export"},
+    "fastapi": {"studio"},
+    "starlette": {"studio"},
+    "uvicorn": {"cli"},
 }
 
 

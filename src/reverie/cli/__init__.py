@@ -28,6 +28,7 @@ from reverie.cli import (
     networks,
     presets,
     replay,
+    studio,
     visualize,
 )
 from reverie.cli.allocator import keep_freed_memory
@@ -81,6 +82,7 @@ def application() -> App:
     app.command(export.export)
     app.command(doctor.doctor)
     app.command(weights)
+    app.command(studio.studio)
     return app
 
 

@@ -244,7 +244,10 @@ NetworkName = Annotated[
 ]
 
 
-Preset = Annotated[str | None, Parameter(group=WHAT, help="A named look; 'reverie presets' lists them.")]
+Preset = Annotated[
+    str | None,
+    Parameter(group=WHAT, help="A named look ('reverie presets' lists them), or a TOML file of one's own."),
+]
 
 
 RecipeFile = Annotated[Path | None, Parameter(group=WHAT, name="--recipe", help="A recipe in TOML or JSON.")]

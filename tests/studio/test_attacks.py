@@ -190,7 +190,8 @@ def zip_bomb() -> bytes:
 @pytest.mark.parametrize(
     "data",
     [svg(), b"<!doctype html><script>alert(1)</script>", b"%PDF-1.7 ...", b"%!PS-Adobe-3.0 EPSF-3.0", zip_bomb(),
-     png_bomb(30_000), b"GIF89a" + bytes(100), b"\x89PNG\r\n\x1a\n" + bytes(64), b"#!/bin/sh\nrm -rf /\n", b"BM" + b"\xff" * 64],
+     png_bomb(30_000), b"GIF89a" + bytes(100),
+     b"\x89PNG\r\n\x1a\n" + bytes(64), b"#!/bin/sh\nrm -rf /\n", b"BM" + b"\xff" * 64],
     ids=["svg", "html", "pdf", "eps", "zip bomb", "png bomb", "broken gif", "broken png", "script", "broken bmp"],
 )  # fmt: skip
 @pytest.mark.parametrize("kind", ["source", "mask"])
@@ -419,7 +420,7 @@ def test_other_machines_need_the_token(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "host, name", [("[::1]:8723", "[::1]"), ("LOCALHOST:1", "localhost"), ("a.b:80", "a.b"), ("", "")]
+    ("host", "name"), [("[::1]:8723", "[::1]"), ("LOCALHOST:1", "localhost"), ("a.b:80", "a.b"), ("", "")]
 )
 def test_the_name_in_a_host_header(host, name):
     assert safety.hostname(host) == name

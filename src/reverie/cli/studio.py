@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import secrets
 import socket
 import sys
@@ -77,13 +78,10 @@ def pictures() -> Path:
 
 
 def _uvicorn() -> Any:
-    try:
-        import fastapi  # noqa: F401
-        import uvicorn
-    except ImportError:
-        raise MissingError(
-            "The studio needs its extra; install it with: pip install 'reverie[studio]'."
-        ) from None
+    if any(importlib.util.find_spec(name) is None for name in ("fastapi", "uvicorn")):
+        raise MissingError("The studio needs its extra; install it with: pip install 'reverie[studio]'.")
+    import uvicorn
+
     return uvicorn
 
 

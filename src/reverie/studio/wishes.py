@@ -188,9 +188,10 @@ def of_record(text: str, by_content: Callable[[str], str | None]) -> dict[str, A
         for name, value in plain.items()
         if value != defaults[name] and name not in ("mask", "guide")
     }
-    settings["network"] = made.network
+    if made.network != AUTO:
+        settings["network"] = made.network
     if zoo.foreign(made.network) is not None:
-        settings.pop("network")
+        settings.pop("network", None)
         notes.append(
             "The network of this picture is a stranger's file or library, which the studio does not run."
         )

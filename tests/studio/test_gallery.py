@@ -14,7 +14,7 @@ from PIL import Image
 
 from reverie import files
 from reverie.studio.app import create_app, locked
-from reverie.studio.files import Places, identity, slug
+from reverie.studio.files import Places, file_slug, identity
 from reverie.studio.store import Store
 from tests.studio.conftest import ADDRESS, MARK, drop, folder, photo, start, wait
 
@@ -222,8 +222,8 @@ def test_25_000_pictures_are_searched_and_paged_quickly_enough(tmp_path):
 
 
 def test_names_of_files_become_slugs_and_ids_tell_nothing():
-    assert slug("../../Ünicode & Spaces.png") == "nicode-spaces-png"
-    assert slug("...") == "picture"
+    assert file_slug("../../Ünicode & Spaces.png") == "nicode-spaces-png"
+    assert file_slug("...") == "picture"
     assert identity("a.png") != identity("b.png") and identity("a.png") != "a" * 20
 
 

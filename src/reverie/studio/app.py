@@ -23,8 +23,10 @@ from reverie import __version__
 from reverie.errors import InputError, MissingError, OutputError, ReverieError, UsageError
 from reverie.studio import catalog, schema
 from reverie.studio.files import Places
-from reverie.studio.parts import studio
-from reverie.studio.routes import gallery, jobs, pictures
+from reverie.studio.parts import assembled
+from reverie.studio.routes.gallery import gallery_router
+from reverie.studio.routes.jobs import jobs_router
+from reverie.studio.routes.pictures import pictures_router
 from reverie.studio.safety import Guard
 from reverie.zoo import automatic
 
@@ -55,7 +57,7 @@ def create_app(folder: Path, hosts: Iterable[str] = (), token: str = "") -> Fast
     ``hosts`` are names beside the loopback ones under which it may be reached. ``token``, where it is not empty, is
     asked of every browser.
     """
-    made = studio(folder)
+    made = assembled(folder)
 
     @contextlib.asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
@@ -76,8 +78,8 @@ def create_app(folder: Path, hosts: Iterable[str] = (), token: str = "") -> Fast
     app.add_exception_handler(ReverieError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _missing)
-    for part in (jobs, pictures, gallery):
-        app.include_router(part.router)
+    for part in (jobs_router, pictures_router, gallery_router):
+        app.include_router(part)
     _pages(app)
 
     @app.get("/api/hello")
@@ -85,9 +87,9 @@ def create_app(folder: Path, hosts: Iterable[str] = (), token: str = "") -> Fast
         return {
             "version": __version__,
             "folder": made.places.folder.name,
-            "schema": schema.whole(),
-            "presets": catalog.presets(made.places.presets),
-            "networks": catalog.networks(),
+            "schema": schema.whole_form(),
+            "presets": catalog.preset_list(made.places.presets),
+            "networks": catalog.network_list(),
             "automatic": automatic(),
             "paused": made.queue.paused,
             "jobs": [made.queue.view(each) for each in made.store.jobs(60)],

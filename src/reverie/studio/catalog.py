@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from reverie.studio import presets as looks
+from reverie.studio.presets import own_presets, package_presets
 from reverie.zoo import NETWORKS, automatic, entry
 from reverie.zoo.catalog import entries
 from reverie.zoo.fetch import available
 
 
-def networks() -> list[dict[str, Any]]:
+def network_list() -> list[dict[str, Any]]:
     """Every network of the table: whether it can dream now, and what fetching its weights means."""
     others = [name for name in entries() if "@" in name and name.partition("@")[0] in NETWORKS]
     found = []
@@ -38,11 +38,11 @@ def networks() -> list[dict[str, Any]]:
     return found
 
 
-def presets(folder: Path) -> list[dict[str, Any]]:
+def preset_list(folder: Path) -> list[dict[str, Any]]:
     """Own presets, then the package's; each says whether its network is here."""
-    ready = {each["name"]: each["ready"] for each in networks()}
+    ready = {each["name"]: each["ready"] for each in network_list()}
     found = []
-    for name, look in {**looks.own(folder), **looks.package_presets()}.items():
+    for name, look in {**own_presets(folder), **package_presets()}.items():
         network = look["settings"].get("network")
         found.append(
             {"name": name, **look, "network": network, "ready": ready.get(network or automatic(), False)}

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Any
 
-KEPT = 20_000
+EVENTS_KEPT = 20_000
 """Events kept for a page that comes back; one that missed more loads its state anew."""
 
 HEARTBEAT = 15.0
@@ -19,7 +19,7 @@ HEARTBEAT = 15.0
 class Events:
     """A numbered log of events in memory. Numbers begin anew with each server, which ``epoch`` tells apart."""
 
-    def __init__(self, kept: int = KEPT) -> None:
+    def __init__(self, kept: int = EVENTS_KEPT) -> None:
         self.epoch = secrets.token_hex(4)
         self.last = 0
         self._ring: deque[tuple[int, str]] = deque(maxlen=kept)

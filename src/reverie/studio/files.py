@@ -29,7 +29,7 @@ def identity(name: str) -> str:
     return hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:20]
 
 
-def slug(text: str, longest: int = 40) -> str:
+def file_slug(text: str, longest: int = 40) -> str:
     """A piece of a file name: letters, digits and hyphens, whatever ``text`` holds."""
     return re.sub(r"[^a-zA-Z0-9]+", "-", text).strip("-").lower()[:longest].strip("-") or "picture"
 
@@ -70,7 +70,7 @@ PARTS = ("thumbs", "live", "previews", "incoming", "checkpoints", "bin", "views"
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def written_whole(path: Path) -> Iterator[Path]:
     """A temporary path that becomes ``path`` when the block ends well, and is gone when it does not."""
     temporary = path.with_name(f".reverie-{secrets.token_hex(8)}.part")
     try:

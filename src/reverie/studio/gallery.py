@@ -17,7 +17,7 @@ from reverie.recipe import Recipe
 from reverie.studio import schema, wishes
 from reverie.studio.child import Reader
 from reverie.studio.events import Events
-from reverie.studio.files import FILMS, Places, slug
+from reverie.studio.files import FILMS, Places, file_slug
 from reverie.studio.store import Store
 
 _FRESH = 3.0
@@ -141,7 +141,7 @@ class Gallery:
     def _keep(self, file: Path, kind: str, title: str, seen: Mapping[str, Any]) -> dict[str, Any]:
         with open(file, "rb") as opened:
             digest = hashlib.file_digest(opened, "sha256").hexdigest()
-        stem = "mask" if kind == "mask" else slug(Path(title).stem)
+        stem = "mask" if kind == "mask" else file_slug(Path(title).stem)
         name = f"sources/{stem}-{digest[:8]}{file.suffix}"
         shutil.move(file, self.places.folder / name)
         shown = " ".join(Path(title).name.split())[:100] or "picture"
@@ -259,7 +259,7 @@ class Gallery:
     def _again(self, picture: Mapping[str, Any], dream: Mapping[str, Any]) -> dict[str, str]:
         """The command line and the Python that make a picture: with all settings where its pictures are here."""
         folder, name = self.places.folder, str(picture["name"])
-        replay = f"cd {schema.quoted(str(folder))} && reverie replay {schema.quoted(name)}"
+        replay = f"cd {schema.shell_quoted(str(folder))} && reverie replay {schema.shell_quoted(name)}"
         job = self.store.job(picture["job"]) if picture["job"] else None
         spec = None
         if job is not None:

@@ -24,7 +24,7 @@ from reverie.studio.files import Places
 from reverie.studio.store import Store
 from reverie.studio.wishes import Spec
 
-PATIENCE = 0.8
+CANCEL_PATIENCE = 0.8
 """Seconds that a cancelled job has to stop by itself; then its worker is replaced."""
 MOST_DEATHS = 3
 """So often a job may take its worker down before it counts as failed."""
@@ -279,7 +279,7 @@ class Queue:
             self._end(job, "cancelled")
         elif job == self._running and self._worker is not None and job not in self._cancelling:
             tell(self._worker, command="keep" if keep else "cancel", job=job)
-            patience = 60.0 if keep else PATIENCE
+            patience = 60.0 if keep else CANCEL_PATIENCE
             self._cancelling[job] = asyncio.get_running_loop().create_task(self._insist(job, patience))
 
     async def _insist(self, job: str, patience: float) -> None:

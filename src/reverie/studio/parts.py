@@ -26,7 +26,7 @@ class Studio:
     gallery: Gallery
 
 
-def studio(folder: Path) -> Studio:
+def assembled(folder: Path) -> Studio:
     """The parts of a studio in ``folder``, which is made where it is missing; nothing runs yet."""
     try:
         places = Places(folder.resolve())

@@ -11,14 +11,14 @@ from typing import Any
 
 from reverie.errors import InputError, UnknownName, UsageError
 from reverie.recipe import AUTO, Recipe
-from reverie.recipe import presets as package
-from reverie.studio.files import slug, whole
+from reverie.recipe.presets import all_presets, preset
+from reverie.studio.files import file_slug, written_whole
 
 _FIELDS_ELSEWHERE = ("mask", "guide")
 _MOST = 200
 
 
-def looks(name: str | None, values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def over_preset(name: str | None, values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """``values`` over those of the preset of that name, the package's or one's own ``own:NAME``.
 
     The preset's own network stands where ``values`` have none, or ``auto``.
@@ -28,17 +28,17 @@ def looks(name: str | None, values: Mapping[str, Any], folder: Path) -> dict[str
     asked = values.get("network")
     plain = {key: value for key, value in values.items() if key != "network" or asked != AUTO}
     if name.startswith("own:"):
-        found = own(folder)
+        found = own_presets(folder)
         if name not in found:
             raise UsageError(f"There is no preset {name.removeprefix('own:')!r} any more; choose another.")
         return {**found[name]["settings"], **plain}
-    if name not in package.presets():  # which is never the name of a file here
-        raise UnknownName("preset", name, package.presets())
+    if name not in all_presets():  # which is never the name of a file here
+        raise UnknownName("preset", name, all_presets())
     other = None if asked in (None, AUTO) else str(asked)
-    return {**package.preset(name, other, bool(values.get("objective"))), **plain}
+    return {**preset(name, other, bool(values.get("objective"))), **plain}
 
 
-def own(folder: Path) -> dict[str, dict[str, Any]]:
+def own_presets(folder: Path) -> dict[str, dict[str, Any]]:
     """Own presets by ``own:NAME``: settings, title and a line for people. What cannot be read is left out."""
     found: dict[str, dict[str, Any]] = {}
     for path in sorted(folder.glob("*.toml"))[:_MOST]:
@@ -56,7 +56,7 @@ def own(folder: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
-def save(folder: Path, title: str, about: str, settings: Mapping[str, Any]) -> str:
+def save_preset(folder: Path, title: str, about: str, settings: Mapping[str, Any]) -> str:
     """Write an own preset and give its name; one of that title is replaced."""
     title = " ".join(title.split())[:60]
     if not title:
@@ -67,13 +67,13 @@ def save(folder: Path, title: str, about: str, settings: Mapping[str, Any]) -> s
     made = Recipe.of(values).model_dump(mode="json", exclude_unset=True)
     lines = [f"about = {_toml(about[:200])}", f"title = {_toml(title)}"]
     lines += [f"{name} = {_toml(value)}" for name, value in made.items() if value is not None]
-    name = slug(title)
-    with whole(folder / f"{name}.toml") as temporary:
+    name = file_slug(title)
+    with written_whole(folder / f"{name}.toml") as temporary:
         temporary.write_text("\n".join(lines) + "\n", "utf-8")
     return f"own:{name}"
 
 
-def remove(folder: Path, name: str) -> None:
+def remove_preset(folder: Path, name: str) -> None:
     """Remove an own preset."""
     bare = name.removeprefix("own:")
     if not re.fullmatch(r"[a-z0-9-]+", bare):
@@ -94,7 +94,7 @@ def _toml(value: Any) -> str:
 def package_presets() -> dict[str, dict[str, Any]]:
     """The package's presets: settings, title, a line for people, and the network that it names, if any."""
     found = {}
-    for name, values in package.presets().items():
+    for name, values in all_presets().items():
         settings = {key: value for key, value in values.items() if key not in ("about", "elsewhere")}
         found[name] = {
             "title": name.replace("-", " ").capitalize(),

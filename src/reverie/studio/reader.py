@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,22 +18,22 @@ from PIL import Image
 
 from reverie import files
 from reverie.errors import InputError, ReverieError, UnknownName
-from reverie.pixels.ops import fitted, resize, unit
-from reverie.recipe.grammar import parse
+from reverie.pixels.ops import fitted_size, resize, unit
+from reverie.recipe.grammar import parse_objective
 from reverie.recipe.schedule import objectives
-from reverie.studio.files import FILMS, MOVING, whole
+from reverie.studio.files import FILMS, MOVING, written_whole
 from reverie.studio.pipe import Pipe, limit_memory
 
 MEMORY = 3 << 30
 """Bytes that reading one file may take."""
-MAX_PIXELS = 100_000_000
+MOST_PIXELS = 100_000_000
 """Pixels of a picture that is handed in."""
 QUALITY = 84
 
 
-def clean(path: str, out: str, text: bool = True) -> dict[str, Any]:
+def read_clean(path: str, out: str, text: bool = True) -> dict[str, Any]:
     """Decode the picture at ``path`` and write its pixels to ``out`` as PNG; its Record, if it has one, as text."""
-    photo = files.load(path, MAX_PIXELS)
+    photo = files.load(path, MOST_PIXELS)
     _save(out, photo.pixels, photo.alpha, photo.profile)
     height, width = photo.pixels.shape[-2:]
     notes = [each.replace(Path(path).name, "The picture") for each in photo.notes]
@@ -50,7 +51,7 @@ def _save(out: str, pixels: torch.Tensor, alpha: torch.Tensor | None, profile: b
     files.save(out, pixels, alpha=alpha, profile=profile, depth=depth, overwrite=True)
 
 
-def clip(path: str, out: str) -> dict[str, Any]:
+def read_clip(path: str, out: str) -> dict[str, Any]:
     """Open the video at ``path``, decode its first frame, and write it to ``out`` as a thumbnail."""
     from reverie.film.reading.clip import Clip
 
@@ -59,13 +60,13 @@ def clip(path: str, out: str) -> dict[str, Any]:
     if first is None:
         raise InputError("The video shows no picture; give another.")
     pixels = first[1]
-    thumb(pixels, out, 480)
+    write_thumb(pixels, out, 480)
     return {"width": pixels.shape[-1], "height": pixels.shape[-2], "seconds": float(found.duration)}
 
 
-def edit(path: str, out: str, turns: int, crop: list[float] | None) -> dict[str, Any]:
+def read_edited(path: str, out: str, turns: int, crop: list[float] | None) -> dict[str, Any]:
     """Turn the picture by so many quarters clockwise, then keep a part: left, top, width, height as shares 0..1."""
-    photo = files.load(path, MAX_PIXELS)
+    photo = files.load(path, MOST_PIXELS)
 
     def cut(planes: torch.Tensor | None) -> torch.Tensor | None:
         if planes is None:
@@ -85,27 +86,27 @@ def edit(path: str, out: str, turns: int, crop: list[float] | None) -> dict[str,
     return {"width": pixels.shape[-1], "height": pixels.shape[-2], "notes": []}
 
 
-def view(path: str, out: str, side: int) -> dict[str, Any]:
+def read_view(path: str, out: str, side: int) -> dict[str, Any]:
     """A WebP of the picture for the page, its long side at most ``side`` pixels (0: as large as it is)."""
     if Path(path).suffix.lower() in FILMS:
-        return clip(path, out)
+        return read_clip(path, out)
     pixels = files.load(path).pixels
-    thumb(pixels, out, side)
+    write_thumb(pixels, out, side)
     return {"width": pixels.shape[-1], "height": pixels.shape[-2]}
 
 
-def thumb(pixels: torch.Tensor, out: str | Path, side: int) -> None:
+def write_thumb(pixels: torch.Tensor, out: str | Path, side: int) -> None:
     """Write a small WebP of [1, 3, H, W]."""
     size = (pixels.shape[-2], pixels.shape[-1])
     if side and max(size) > side:
-        pixels = resize(pixels, fitted(size, side)).clamp(0, 1)
+        pixels = resize(pixels, fitted_size(size, side)).clamp(0, 1)
     encoded = io.BytesIO()
     Image.fromarray(files.to_uint8(unit(pixels.cpu()))).save(encoded, "WEBP", quality=QUALITY, method=2)
-    with whole(Path(out)) as temporary:
+    with written_whole(Path(out)) as temporary:
         temporary.write_bytes(encoded.getvalue())
 
 
-def peek(names: list[str]) -> dict[str, Any]:
+def read_facts(names: list[str]) -> dict[str, Any]:
     """Size and Record of many files of the folder, without decoding them; None for what is no picture or film."""
     return {"found": [_peeked(Path(name)) for name in names]}
 
@@ -122,9 +123,9 @@ def _peeked(path: Path) -> dict[str, Any] | None:
 
 
 def _film(path: Path) -> dict[str, Any]:
-    from reverie.film.writing import metadata as stamps
+    from reverie.film.writing.metadata import read_film_text
 
-    text = _known(stamps.read_text(path))
+    text = _known(read_film_text(path))
     size = json.loads(text)["recipe"].get("size") if text else None
     width, _, height = (size or "").partition("x")
     return {"width": int(width or 0), "height": int(height or 0), "record": text}
@@ -139,9 +140,9 @@ def _known(text: str | None) -> str | None:
         return None
 
 
-def mask(path: str, out: str) -> dict[str, Any]:
+def read_mask(path: str, out: str) -> dict[str, Any]:
     """A painted mask: the brightness of a picture, as a gray PNG."""
-    photo = files.load(path, MAX_PIXELS)
+    photo = files.load(path, MOST_PIXELS)
     gray = unit(photo.pixels).mean(1, keepdim=True)
     if photo.alpha is not None:
         gray = gray * unit(photo.alpha)
@@ -162,13 +163,13 @@ def _network(name: str) -> Any:
     return _networks[name]
 
 
-def names(network: str) -> dict[str, Any]:
+def read_names(network: str) -> dict[str, Any]:
     """What an objective can name in a network: its layers worth a look, with their channels, and its classes."""
     from reverie import atlas
 
     found = _network(network)
     layers = [
-        {"name": atlas.called(each), "path": each.name, "channels": each.channels}
+        {"name": atlas.layer_label(each), "path": each.name, "channels": each.channels}
         for each in atlas.worthwhile(found)
     ]
     return {
@@ -179,7 +180,7 @@ def names(network: str) -> dict[str, Any]:
     }
 
 
-def check(network: str, text: str) -> dict[str, Any]:
+def read_objective(network: str, text: str) -> dict[str, Any]:
     """Whether an objective can be read for a network; if not, the sentence and where in the text the fault lies."""
     from reverie.objective.resolve import Assets, resolve
 
@@ -188,7 +189,7 @@ def check(network: str, text: str) -> dict[str, Any]:
         for part in objectives(text):
             begin = text.find(part, begin)
             if part.strip():
-                files = [file for target in parse(part) for file in _files(target)]
+                files = [file for target in parse_objective(part) for file in _files(target)]
                 if files:
                     at = max(0, text.find(files[0]))
                     sentence = (
@@ -226,14 +227,23 @@ def _place(text: str, begin: int, error: ReverieError) -> tuple[int, int]:
     return (len(text.rstrip()), len(text)) if "ends where" in str(error) else (begin, len(text))
 
 
-TASKS = {each.__name__: each for each in (clean, clip, edit, view, peek, mask, names, check)}
+TASKS: dict[str, Callable[..., dict[str, Any]]] = {
+    "clean": read_clean,
+    "clip": read_clip,
+    "edit": read_edited,
+    "view": read_view,
+    "peek": read_facts,
+    "mask": read_mask,
+    "names": read_names,
+    "check": read_objective,
+}
 
 
-def main() -> None:
+def run_reader() -> None:
     """Answer requests one after the other, until the server is gone."""
     pipe = Pipe()
     torch.set_num_threads(1)
-    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
+    Image.MAX_IMAGE_PIXELS = MOST_PIXELS
     limit_memory(MEMORY)
     pipe.listen()
     while True:
@@ -265,4 +275,4 @@ def _unnamed(sentence: str, request: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_reader()

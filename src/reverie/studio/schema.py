@@ -18,7 +18,7 @@ INSTEAD = {"strength": "step_size", "motif_size": "octave_scale", "realism": "bl
 ELSEWHERE = ("network", "objective", "guide", "match", "mask")
 """Fields that have a place of their own on the page."""
 
-RUN = ("precision", "depth", "tile", "memory")
+RUN_FIELDS = ("precision", "depth", "tile", "memory")
 """What of a Run the page may ask for; a file of weights, or trust in a stranger's code, it may not."""
 
 _ABOUT = {
@@ -58,12 +58,12 @@ def form(
     return found
 
 
-def whole() -> dict[str, Any]:
+def whole_form() -> dict[str, Any]:
     """Everything that the page builds forms from."""
     dials = [name if name in Recipe.model_fields else INSTEAD.get(name, "") for name in DIALS]
     return {
         "recipe": form(Recipe, without=ELSEWHERE),
-        "run": form(Run, only=RUN),
+        "run": form(Run, only=RUN_FIELDS),
         "dials": [name for name in dials if name],
         "steps": form(Steps),
         "zoom": form(Zoom, without=("at",)),
@@ -130,16 +130,18 @@ def options(recipe: dict[str, Any]) -> list[str]:
         flag = f"--{name.replace('_', '-')}"
         if name == "guide" or name in ("at", "through"):
             for each in value:
-                words += [flag, quoted(str(each))]
+                words += [flag, shell_quoted(str(each))]
         elif value is True:
             words.append(flag)
         elif value not in (None, False):
             text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-            words.append(f"{flag}={quoted(text)}" if text.startswith("-") else f"{flag} {quoted(text)}")
+            words.append(
+                f"{flag}={shell_quoted(text)}" if text.startswith("-") else f"{flag} {shell_quoted(text)}"
+            )
     return words
 
 
-def quoted(text: str) -> str:
+def shell_quoted(text: str) -> str:
     """``text`` as one word of a POSIX shell."""
     if text and re.fullmatch(r"[\w@%+=:,./-]+", text, re.ASCII):
         return text

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from reverie.errors import InputError
-from reverie.studio.files import FILMS, MOVING, STILLS, Places, identity, whole
+from reverie.studio.files import FILMS, MOVING, STILLS, Places, identity, written_whole
 
 _TABLES = """
 create table if not exists jobs (
@@ -347,7 +347,7 @@ class Store:
 
     def _note(self, name: str, **values: Any) -> None:
         self.notes().setdefault(name, {}).update(values)
-        with whole(self.places.hidden / "notes.json") as temporary:
+        with written_whole(self.places.hidden / "notes.json") as temporary:
             temporary.write_text(json.dumps(self.notes()), "utf-8")
 
 

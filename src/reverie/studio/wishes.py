@@ -13,18 +13,16 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from reverie import recipe as recipes
 from reverie import zoo
 from reverie.errors import InputError, UsageError
 from reverie.film.settings import Steps, Video, Zoom
-from reverie.recipe import AUTO, Recipe
-from reverie.recipe.grammar import Guide
-from reverie.recipe.grammar import guide as read_guide
+from reverie.recipe import AUTO, Recipe, valid_run
+from reverie.recipe.grammar import Guide, parse_guide
 from reverie.studio import schema
-from reverie.studio.files import FILMS, slug
-from reverie.studio.presets import looks
+from reverie.studio.files import FILMS, file_slug
+from reverie.studio.presets import over_preset
 
-Kind = Literal["dream", "steps", "zoom", "video"]
+WishKind = Literal["dream", "steps", "zoom", "video"]
 FILM_MODELS: dict[str, type[Steps | Zoom | Video]] = {"steps": Steps, "zoom": Zoom, "video": Video}
 Find = Callable[[str], str | None]
 """The name of a file in the studio's folder for an id; None for an id that nothing has."""
@@ -46,7 +44,7 @@ class Wish(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    kind: Kind = "dream"
+    kind: WishKind = "dream"
     source: str | None = Field(None, max_length=40)
     preset: str | None = Field(None, max_length=100)
     settings: dict[str, Any] = Field(default_factory=dict)
@@ -84,11 +82,11 @@ def ready(wish: Wish, find: Find, presets: Path) -> Spec:
     for name in ("mask", "guide"):
         if name in wish.settings:
             raise UsageError(f"A {name} is given by the id of a picture, not among the settings.")
-    strange = set(wish.run) - set(schema.RUN)
+    strange = set(wish.run) - set(schema.RUN_FIELDS)
     if strange:
         raise UsageError(f"The studio does not take {sorted(strange)[0]!r}.")
     values = {name: value for name, value in wish.settings.items() if value is not None}
-    values = looks(wish.preset, values, presets)
+    values = over_preset(wish.preset, values, presets)
     if wish.mask is not None:
         values["mask"] = _file(wish.mask, find)
     if wish.guides:
@@ -107,7 +105,7 @@ def ready(wish: Wish, find: Find, presets: Path) -> Spec:
     ):  # the queue, the command line and the Record say the same one, whatever is installed later
         made = Recipe.of(values, {"network": zoo.automatic()})
     _ours(made, {_file(each, find) for each in _ids(wish)})
-    recipes.run(dict(wish.run))
+    valid_run(dict(wish.run))
     film: dict[str, Any] = {}
     if wish.kind != "dream":
         model = FILM_MODELS[wish.kind]
@@ -196,7 +194,7 @@ def of_record(text: str, by_content: Callable[[str], str | None]) -> dict[str, A
             "The network of this picture is a stranger's file or library, which the studio does not run."
         )
     guides = []
-    for each in map(read_guide, made.guide):
+    for each in map(parse_guide, made.guide):
         if (picture := ours("guide", each.file)) is not None:
             guides.append(
                 {
@@ -234,20 +232,20 @@ def stem(spec: Spec, job: str) -> str:
     source = (
         "noise"
         if spec.source is None
-        else slug(Path(spec.source).stem.rpartition("-")[0] or Path(spec.source).stem, 30)
+        else file_slug(Path(spec.source).stem.rpartition("-")[0] or Path(spec.source).stem, 30)
     )
     end = "" if spec.kind == "dream" else f"-{spec.kind}"
-    return f"{source}-{slug(title(spec), 40)}{end}-{job[:8]}"
+    return f"{source}-{file_slug(title(spec), 40)}{end}-{job[:8]}"
 
 
 def command(spec: Spec, folder: Path, target: str) -> str:
     """The command line that makes the same file, run anywhere."""
     head = {"dream": "reverie dream"}.get(spec.kind, f"reverie film {spec.kind}")
-    words = [f"cd {schema.quoted(str(folder))} &&", head, schema.quoted(spec.source or "noise")]
+    words = [f"cd {schema.shell_quoted(str(folder))} &&", head, schema.shell_quoted(spec.source or "noise")]
     words += schema.options(_changed(spec.film, spec.kind))
     words += schema.options(spec.recipe) + schema.options(spec.run)
     words += ["--preview"] if spec.preview else []
-    return " ".join([*words, "--out", schema.quoted(target)])
+    return " ".join([*words, "--out", schema.shell_quoted(target)])
 
 
 def _changed(film: Mapping[str, Any], kind: str) -> dict[str, Any]:
@@ -285,7 +283,7 @@ def python(spec: Spec, folder: Path, target: str) -> str:
         [
             *place,
             f"settings = {model}.of({film}\n)" if film else f"settings = {model}.of()",
-            f"film = shooting.film(\n    {spec.kind!r},\n    {spec.source!r},\n    settings,{inner}\n)",
+            f"film = shooting.make_film(\n    {spec.kind!r},\n    {spec.source!r},\n    settings,{inner}\n)",
             f"shooting.shoot(film, {target!r})",
             "",
         ]

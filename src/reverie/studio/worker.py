@@ -18,27 +18,27 @@ from typing import Any
 
 import torch
 
+import reverie
 from reverie import files, zoo
 from reverie.errors import InputError, ReverieError
 from reverie.files import Photo
 from reverie.jobs.checkpoint import Checkpoint, differences
 from reverie.jobs.job import NOISE_SIZE, Job
-from reverie.jobs.job import job as planned
 from reverie.loop.render import Frame
-from reverie.pixels.ops import fitted, resize, unit
+from reverie.pixels.ops import fitted_size, resize, unit
 from reverie.recipe import Recipe, record
 from reverie.studio.files import identity
 from reverie.studio.pipe import Pipe
-from reverie.studio.reader import thumb
+from reverie.studio.reader import read_facts, write_thumb
 from reverie.zoo.fetch import listening
 
 HIDDEN = Path(".studio")
 LIVE_SIDE = 720
 """Long side of the pictures that one watches a dream in."""
 THUMB_SIDE = 480
-PAUSE = 0.12
+LIVE_EVERY = 0.12
 """Seconds between two live pictures at least."""
-PATIENCE = 10.0
+CHECKPOINT_EVERY = 10.0
 """Seconds of work that a kill may cost: a checkpoint is written at the end of an octave once so many have passed."""
 SMALL = 640
 """Long side that previews keep of a source."""
@@ -128,7 +128,7 @@ class Worker(Pipe):
         return []
 
     def _dream(self, job: str, spec: dict[str, Any], target: Path, again: bool) -> list[dict[str, Any]]:
-        made = planned(
+        made = reverie.job(
             spec["source"], recipe=Recipe.of(spec["recipe"]), preview=spec["preview"], **spec["run"]
         )
         count = made.record.recipe.count
@@ -143,7 +143,7 @@ class Worker(Pipe):
             files.check_writable(each, False, made.plan.size, made.record.depth)
         for note in made.notes:
             self.send(type="note", job=job, text=note)
-        checkpoint = Checkpoint(HIDDEN / "checkpoints" / f"{job}.checkpoint", made.record, PATIENCE)
+        checkpoint = Checkpoint(HIDDEN / "checkpoints" / f"{job}.checkpoint", made.record, CHECKPOINT_EVERY)
         live, pace, frame = _Live(job), _Pace(made), None
         for frame in self._frames(made, checkpoint):
             self.send(
@@ -167,7 +167,7 @@ class Worker(Pipe):
         checkpoint.remove()
         found = [_described(each) for each in targets]
         for each, picture in zip(targets, made.pictures(frame), strict=True):
-            thumb(picture.pixels, HIDDEN / "thumbs" / f"{identity(each.name)}.webp", THUMB_SIDE)
+            write_thumb(picture.pixels, HIDDEN / "thumbs" / f"{identity(each.name)}.webp", THUMB_SIDE)
         return found
 
     def _frames(self, made: Job, checkpoint: Checkpoint) -> Iterator[Frame]:
@@ -219,7 +219,7 @@ class Worker(Pipe):
 
         settings = shooting.SETTINGS[spec["kind"]].of(**spec["film"])
         recipe = Recipe.of(spec["recipe"])
-        made = shooting.film(
+        made = shooting.make_film(
             spec["kind"], spec["source"], settings, recipe=recipe, preview=spec["preview"], **spec["run"]
         )
         if target.exists():  # written just before a kill
@@ -262,7 +262,7 @@ class Worker(Pipe):
         found = _described(target)
         found |= {"width": width, "height": height}
         if live.last is not None:
-            thumb(live.last, HIDDEN / "thumbs" / f"{identity(target.name)}.webp", THUMB_SIDE)
+            write_thumb(live.last, HIDDEN / "thumbs" / f"{identity(target.name)}.webp", THUMB_SIDE)
         return [found]
 
     # previews ------------------------------------------------------------------------------------------------------
@@ -299,7 +299,7 @@ class Worker(Pipe):
             if source.pixels.is_floating_point()
             else source.pixels
         )
-        made = planned(wanted, recipe=recipe, pictures=given, **run)
+        made = reverie.job(wanted, recipe=recipe, pictures=given, **run)
         path, shown = HIDDEN / "previews" / f"{key}.webp", time.monotonic()
         with torch.inference_mode(False):
             for frame in made.frames():
@@ -307,9 +307,11 @@ class Worker(Pipe):
                     raise _Dropped
                 if not frame.last and time.monotonic() - shown > 0.4:
                     shown = time.monotonic()
-                    thumb(frame.image[:1].detach().float().cpu(), path.with_suffix(".partial.webp"), side)
+                    write_thumb(
+                        frame.image[:1].detach().float().cpu(), path.with_suffix(".partial.webp"), side
+                    )
                     self.send(type="preview", key=key, partial=True, index=frame.index, total=frame.total)
-        thumb(made.picture(frame).pixels, path, side)
+        write_thumb(made.picture(frame).pixels, path, side)
         path.with_suffix(".partial.webp").unlink(missing_ok=True)
 
     def _photo(self, name: str) -> Photo:
@@ -320,7 +322,7 @@ class Worker(Pipe):
             size = (photo.pixels.shape[-2], photo.pixels.shape[-1])
             pixels = unit(photo.pixels)
             if max(size) > SMALL:
-                pixels = resize(photo.pixels, fitted(size, SMALL)).clamp(0, 1)
+                pixels = resize(photo.pixels, fitted_size(size, SMALL)).clamp(0, 1)
             while len(self._photos) >= 6:
                 self._photos.pop(next(iter(self._photos)))
             self._photos[mark] = replace(photo, pixels=pixels, alpha=None)
@@ -340,10 +342,10 @@ class _Live:
     def seen(self, pixels: torch.Tensor, must: bool) -> int | None:
         """Write the picture if it is time for one, or if it ``must`` be; gives its number, or None."""
         now = time.monotonic()
-        if now - self.time < PAUSE and not must:
+        if now - self.time < LIVE_EVERY and not must:
             return None
         self.time, self.number, self.last = now, self.number + 1, pixels.detach().float().cpu()
-        thumb(self.last, self.folder / f"{self.number}.webp", LIVE_SIDE)
+        write_thumb(self.last, self.folder / f"{self.number}.webp", LIVE_SIDE)
         (self.folder / f"{self.number - 12}.webp").unlink(missing_ok=True)
         return self.number
 
@@ -387,7 +389,7 @@ def _small_size(recipe: Recipe, source: Photo | None, side: int) -> tuple[int, i
         whole = (source.pixels.shape[-2], source.pixels.shape[-1])
     else:
         whole = NOISE_SIZE
-    height, width = fitted(whole, side)
+    height, width = fitted_size(whole, side)
     return max(32, height), max(32, width)
 
 
@@ -396,7 +398,7 @@ def _done(target: Path, made: Job) -> bool:
     if not target.is_file():
         return False
     try:
-        found = record.parse(files.read_text(target), target)
+        found = record.parse_record(files.read_text(target), target)
     except InputError:
         return False
     return not set(differences(made.record, found)) - {"part"}
@@ -404,9 +406,8 @@ def _done(target: Path, made: Job) -> bool:
 
 def _described(path: Path) -> dict[str, Any]:
     """A result as the index takes it."""
-    from reverie.studio.reader import peek
 
-    found = peek([path.name])["found"][0] or {}
+    found = read_facts([path.name])["found"][0] or {}
     return {"name": path.name, "width": 0, "height": 0, **found}
 
 
@@ -426,7 +427,7 @@ def _sentence(error: Exception) -> str:
     return f"This is a bug of ours ({type(error).__name__}: {error}); the file worker.log has the details."
 
 
-def main() -> None:
+def run_worker() -> None:
     """Work until the server is gone."""
     worker = Worker()
     with contextlib.suppress(AttributeError, OSError):
@@ -436,4 +437,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_worker()

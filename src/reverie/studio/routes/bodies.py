@@ -15,12 +15,12 @@ LONGEST_JSON = 4 << 20
 """Bytes of a request that is no upload."""
 
 
-def studio(request: Request) -> Studio:
+def studio_of(request: Request) -> Studio:
     """The studio that a request is for."""
     return cast(Studio, request.app.state.studio)
 
 
-async def values(request: Request) -> dict[str, Any]:
+async def json_of(request: Request) -> dict[str, Any]:
     """The JSON object in the body; :class:`UsageError` for anything else."""
     found = b""
     async for piece in request.stream():

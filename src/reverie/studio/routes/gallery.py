@@ -8,14 +8,14 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 
 from reverie.errors import UsageError
-from reverie.studio.routes.bodies import studio, values
+from reverie.studio.routes.bodies import json_of, studio_of
 
-router = APIRouter()
+gallery_router = APIRouter()
 MOST = 200
 """Pictures on a page of answers."""
 
 
-@router.get("/api/pictures")
+@gallery_router.get("/api/pictures")
 async def search(
     request: Request,
     words: str = "",
@@ -34,7 +34,7 @@ async def search(
     bin: int = 0,
 ) -> dict[str, Any]:
     """A page of the pictures that fit."""
-    made = studio(request)
+    made = studio_of(request)
     await made.gallery.refresh()
     asked = {
         "words": words,
@@ -54,24 +54,24 @@ async def search(
     return {"pictures": found, "total": total, "indexing": made.gallery.indexing}
 
 
-@router.get("/api/facets")
+@gallery_router.get("/api/facets")
 async def facets(request: Request) -> dict[str, Any]:
-    return studio(request).store.facets()
+    return studio_of(request).store.facets()
 
 
-@router.get("/api/pictures/{identity}")
-async def one(request: Request, identity: str) -> dict[str, Any]:
+@gallery_router.get("/api/pictures/{identity}")
+async def get_picture(request: Request, identity: str) -> dict[str, Any]:
     """A picture with its settings, and what makes it again."""
-    found = studio(request).gallery.details(identity)
+    found = studio_of(request).gallery.details(identity)
     if found is None:
         raise HTTPException(404)
     return found
 
 
-@router.patch("/api/pictures/{identity}")
+@gallery_router.patch("/api/pictures/{identity}")
 async def annotate(request: Request, identity: str) -> dict[str, Any]:
     """Rate, tag, or put into collections."""
-    asked, given = await values(request), dict[str, Any]()
+    asked, given = await json_of(request), dict[str, Any]()
     if "rating" in asked:
         if not isinstance(asked["rating"], int) or not 0 <= asked["rating"] <= 5:
             raise UsageError("A rating is a whole number from 0 to 5.")
@@ -83,14 +83,14 @@ async def annotate(request: Request, identity: str) -> dict[str, Any]:
             cleaned = [" ".join(str(each).replace(",", " ").split())[:40].lower() for each in asked[name]]
             given[name] = ",".join(sorted({each for each in cleaned if each}))
     if given:
-        studio(request).store.annotate(identity, **given)
+        studio_of(request).store.annotate(identity, **given)
     return given
 
 
-@router.post("/api/bin")
+@gallery_router.post("/api/bin")
 async def to_bin(request: Request) -> dict[str, Any]:
     """Move pictures into the bin, or out of it, or empty it."""
-    made, asked = studio(request), await values(request)
+    made, asked = studio_of(request), await json_of(request)
     if asked.get("empty"):
         return {"emptied": made.store.empty_bin()}
     given = asked.get("delete", asked.get("restore"))

@@ -41,7 +41,8 @@ def layers(
     kind: Annotated[
         str | None,
         Parameter(
-            help="Only layers whose kind has this in its name: conv, relu, pool, block ...; 'all' for all."
+            help="Only layers whose kind has this in its name: conv, relu, pool, block ...; 'all' for all; "
+            "'group' lists the groups of classes instead, for group:NAME in an objective."
         ),
     ] = None,
     diagram: Annotated[
@@ -76,6 +77,11 @@ def layers(
     from reverie import zoo
 
     found = zoo.load(network) if zoo.entry(network).bundled else zoo.architecture(network)
+    if kind is not None and kind.lower() in ("group", "groups"):
+        if diagram is not None:
+            raise UsageError("--kind group lists groups of classes; leave --diagram out.")
+        _groups(found, json)
+        return 0
     part = "" if kind in (None, "all") else str(kind).lower()
     listed = [each for each in found.layers if part in each.kind]
     if not listed:
@@ -104,6 +110,27 @@ def layers(
         shown = ", ".join(names[:60]) + (f", ... ({len(names)} in all)" if len(names) > 60 else "")
         put("\n" + textwrap.fill(f"classes: {shown}", 100, break_on_hyphens=False))
     return 0
+
+
+def _groups(network: Network, json: bool) -> None:
+    """List the groups of ImageNet's classes that ``network`` knows, and how many classes each has there."""
+    from reverie.recipe.groups import class_groups
+
+    rows = [(each, network.class_group(each.holds)) for each in class_groups().values()]
+    known = [(each, indices) for each, indices in rows if indices]
+    if not known:
+        raise UsageError(f"The network {network.name} has no ImageNet classes, so no groups of them.")
+    if json:
+        fields = [
+            {"name": f"group:{each.name}", "about": each.about, "classes": [network.labels[at] for at in indices]}
+            for each, indices in known
+        ]
+        put(jsons.dumps(fields))
+        return
+    table(
+        ["group", "classes", "about"],
+        [[f"group:{each.name}", str(len(indices)), each.about] for each, indices in known],
+    )
 
 
 def _layer_sheet(drawing: Drawing, kind: str | None) -> None:

@@ -226,7 +226,7 @@ def _objectives(network: Network, recipe: Recipe, assets: Assets, values: Values
     text = recipe.objective or ("" if terms else network.objective)
     if not text:
         return [Objective(terms + held)]
-    how = (recipe.focus, assets, recipe.inset, recipe.certainty)
+    how = (recipe.focus, assets, recipe.inset, recipe.certainty, recipe.groups)
     texts = [resolve(network, each, *how) for each in schedule.objectives(text)]
     return [Objective(terms + each.terms + held) for each in texts]
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from reverie.errors import UnknownName, UsageError
+from reverie.network.class_map import ClassMap, class_map
 from reverie.network.receptive import Traced, leaf, traced
 from reverie.pixels.ops import Size
 from reverie.recipe import grammar
@@ -269,6 +270,11 @@ class Network:
         """All dotted paths and aliases."""
         return (*(each.name for each in self.layers), *self.aliases)
 
+    @cached_property
+    def class_map(self) -> ClassMap | None:
+        """The classifier for every place, where the logits are those of a whole picture; None where it has none."""
+        return class_map(self)
+
     def class_index(self, name: str) -> int | None:
         """The class of that name, number or synset; None when there is none.
 
@@ -311,6 +317,10 @@ class Network:
             known = self.synsets if _SYNSET.fullmatch(_plain(name)) else self.class_names()
             raise UnknownName("class", name, known, f"'reverie layers {self.name}'")
         return found
+
+    def class_group(self, holds: Callable[[str], bool]) -> tuple[int, ...]:
+        """The classes whose WordNet id ``holds`` accepts, in the order of the logits."""
+        return tuple(index for index, synset in enumerate(self.synsets) if synset and holds(synset))
 
     def class_names(self) -> tuple[str, ...]:
         """Every name that a class goes by."""

@@ -20,9 +20,14 @@ from reverie.objective.value import Fit, Objective, Sight, Term, whole
 from reverie.pixels.ops import fitted_size, resize, unit
 from reverie.pixels.transform import pad
 from reverie.recipe import Recipe
-from reverie.recipe.grammar import DEFAULT, FUNCTIONS, Guide, Role, Target, parse_guide, parse_objective
+from reverie.recipe.grammar import DEFAULT, FUNCTIONS, GROUP, Guide, Role, Target, parse_guide, parse_objective
+from reverie.recipe.groups import class_groups, parse_groups
 
 GUIDE_SIDE = 448  # pixels of the long side that a guide is looked at with; a smaller one stays as it is
+SOFT, SHARP = 2.0, 1.0
+"""Temperatures of the soft maximum over a few classes, and over a group: of a hundred classes most are far away, and
+together they must not outweigh the nearest. 1 is what the networks were trained with."""
+
 _MARGIN = 32  # mirrored pixels around a guide, so that a network's zero padding is no part of it
 
 
@@ -85,20 +90,23 @@ def resolve(
     assets: Assets = NO_ASSETS,
     inset: int = 0,
     certainty: float = 0.0,
+    groups: Iterable[str] = (),
 ) -> Objective:
     """The objective that ``text`` means for ``network``; :class:`UnknownName` for what it lacks.
 
     Without the outer ``inset`` cells of the maps it looks at. Each class is its logit and ``certainty`` times its
     log-probability.
+    ``groups`` are those of the user, as in ``pets=tabby|beagle``.
     With ``assets`` that have guides, ``network`` is the one that will dream: it looks at them here.
 
     >>> resolve(load("motif"), "0.7*owl + 0.3*stage3")       # doctest: +SKIP
     """
     terms: list[Term] = []
+    own = parse_groups(groups)
     for target in parse_objective(text):
         names = target.names()
         for name in names:
-            found = inside(_Resolver(network, target, name, focus, assets, certainty).objective(), inset)
+            found = inside(_Resolver(network, target, name, focus, assets, certainty, own).objective(), inset)
             if target.mask:
                 found = masked(found, assets.mask(target.mask), target.mask)
             terms.extend((found * (target.weight / len(names))).terms)
@@ -213,6 +221,10 @@ def _honest(layer: Layer, objective: Objective) -> Objective:
     return objective if layer.stride and layer.receptive else whole(objective)
 
 
+def _grouped(name: str) -> bool:
+    return name.startswith(f"{GROUP}:")
+
+
 @dataclass(frozen=True)
 class _Resolver:
     """One name of one target on its way to an objective."""
@@ -223,6 +235,7 @@ class _Resolver:
     focus: float
     assets: Assets
     certainty: float = 0.0
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def objective(self) -> Objective:
         if self.target.function:
@@ -240,7 +253,9 @@ class _Resolver:
             return PENALTIES[self.name]()
         index = self.network.class_index(self.name)
         if index is None:
-            known = (*self.network.class_names(), *self.network.layer_names())
+            known = (*self.network.class_names(), *self.network.layer_names(), *self.group_names())
+            if (group := f"{GROUP}:{self.name}") in known:
+                known = (group,)
             raise UnknownName("layer or class", self.name, known, f"'reverie layers {self.network.name}'")
         return self.of_class(index)
 
@@ -261,17 +276,56 @@ class _Resolver:
         return _honest(found, channel(found.name, index))
 
     def classes(self, names: Sequence[str]) -> Objective:
-        return self.of_class(*(self.network.require_class(each) for each in names))
-
-    def of_class(self, *indices: int) -> Objective:
         network = self.network
-        label = "|".join(network.labels[index] for index in indices)
+        found = dict.fromkeys(index for name in names for index in self.members(name, ()))
+        if not any(_grouped(name) for name in names):
+            return self.of_class(*found)
+        labels = [name if _grouped(name) else network.labels[network.require_class(name)] for name in names]
+        return self.of_class(*found, label="|".join(labels), temperature=SHARP)
+
+    def members(self, name: str, within: tuple[str, ...]) -> tuple[int, ...]:
+        """The classes that a name means: one, or those of a group, which may name groups of its own."""
+        if not _grouped(name):
+            return (self.network.require_class(name),)
+        group = name.removeprefix(f"{GROUP}:")
+        if group in within:
+            raise UsageError(f"The group {group!r} is made of itself; name classes in it.")
+        if group in self.groups:
+            each = (self.members(one, (*within, group)) for one in self.groups[group])
+            return tuple(index for indices in each for index in indices)
+        if group not in class_groups():
+            known = [*self.groups, *class_groups()]
+            raise UnknownName("group", group, known, f"'reverie layers {self.network.name} --kind group'")
+        found = self.network.class_group(class_groups()[group].holds)
+        if not found:
+            raise UsageError(
+                f"The network {self.network.name} knows none of the ImageNet classes of group:{group}; "
+                "take one that saw ImageNet, or name classes of its own."
+            )
+        return found
+
+    def group_names(self) -> tuple[str, ...]:
+        """What groups are called here, as one writes them."""
+        known = dict.fromkeys((*self.groups, *(class_groups() if self.network.synsets else ())))
+        return tuple(f"{GROUP}:{name}" for name in known)
+
+    def of_class(self, *indices: int, label: str = "", temperature: float = SOFT) -> Objective:
+        network = self.network
+        label = label or "|".join(network.labels[index] for index in indices)
         forms = {log_probability: 1.0} if self.target.function == "logprob" else {logit: 1.0}
         if self.certainty and not self.target.function:
             forms[log_probability] = self.certainty
-        wanted = (weight * form(network.logits, *indices, label=label) for form, weight in forms.items())
-        found = Objective(tuple(term for each in wanted for term in each.terms))
-        return _honest(network.require_layer(network.logits), found)
+        layer = network.require_layer(network.logits)
+        # Of one class the mean over places is the logit of the picture.
+        classes = network.class_map if len(indices) > 1 and not layer.stride else None
+        if classes is not None:
+            layer = network.require_layer(classes.layer)
+        wanted = []
+        for form, weight in forms.items():
+            sharp = temperature if form is logit else SOFT
+            made = form(network.logits, *indices, label=label, temperature=sharp, classes=classes)
+            wanted.append(weight * made)
+        return _honest(layer, Objective(tuple(term for each in wanted for term in each.terms)))
 
     def call(self) -> Objective:
         target, function = self.target, self.target.function

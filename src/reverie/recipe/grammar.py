@@ -5,12 +5,14 @@
     objective := [+|-] term { (+|-) term }
     term      := [number *] target { | class-or-mask }        the weight is 1 when left out
     target    := [layer:|class:|channel:] name [: channel [@ y , x]]
+               | group : name
                | function ( name [: channel] {, argument} )
     name      := word | "quoted" | 'quoted' | number | name..number       a quote in quotes is doubled
     guide     := file [@ layer {+ layer}] [* number] [| mask]
 
 ``default`` is the layer that a network dreams by default; ``| mask.png`` is where a term counts; ``owl|rose`` lets each
-place choose a class. ``y, x`` are fractions of height and width. The functions are those of ``FUNCTIONS``.
+place choose a class, and so does ``group:dogs``, which is many. ``y, x`` are fractions of height and width. The
+functions are those of ``FUNCTIONS``.
 """
 
 from __future__ import annotations
@@ -45,6 +47,9 @@ FUNCTIONS = {
 DEFAULT = "default"
 """The word for the layer that a network dreams by default, the first where there are several."""
 
+GROUP = "group"
+"""The word before the name of a group of classes."""
+
 GREATEST = 1e12
 """Weights lie between this and its inverse: single precision must bear their squares."""
 
@@ -70,8 +75,8 @@ _GUIDE = re.compile(
 class Target:
     """One term as written: its weight, what kind of thing it says it is, its name, its channel.
 
-    ``kind`` is empty for a bare word: tried as layer, then as class. ``last`` ends a range of
-    integer layers (``features.5..12``), both ends included. ``others`` are further classes of
+    ``kind`` is empty for a bare word: tried as layer, then as class. A group is a class whose name is ``group:dogs``.
+    ``last`` ends a range of integer layers (``features.5..12``), both ends included. ``others`` are further classes of
     which each place may choose one (``owl|rose|castle``). ``place`` is that of a neuron, y and x as fractions
     of height and width; ``function`` is one of ``FUNCTIONS`` with its ``arguments``; ``mask`` is the file that says
     where the term counts.
@@ -268,7 +273,9 @@ class _Reader:
             group, name = self.take()
         if group in ("mark", "range"):
             raise self.wrong(f"a name is missing before {name!r}")
-        if group == "quoted":
+        if group == "word" and name == GROUP and not kind and self.peek(":"):
+            kind, name, group = "class", self.group(), "quoted"
+        elif group == "quoted":
             name = _plain(name)
         last = None
         if group == "word" and ".." in name:
@@ -285,6 +292,14 @@ class _Reader:
             raise self.wrong(f"the class {name!r} has no channels")
         place = self.place(name, channel) if self.passed("@") else None
         return Target(1.0, kind, name, channel, last, place=place)
+
+    def group(self) -> str:
+        """``group:NAME``, whose first word has been read."""
+        self.take()
+        kind, name = self.take()
+        if kind not in ("word", "quoted"):
+            raise self.wrong(f"after 'group:' the name of a group must stand, not {name!r}")
+        return f"{GROUP}:{_plain(name) if kind == 'quoted' else name}"
 
     def place(self, name: str, channel: int | None) -> tuple[float, float]:
         if channel is None:
@@ -353,6 +368,8 @@ class _Reader:
     def alternative(self) -> tuple[str, bool]:
         """What stands behind '|', and whether it is the file of a mask."""
         group, name = self.take()
+        if group == "word" and name == GROUP and self.peek(":"):
+            return self.group(), False
         if group == "word" and name == "class" and self.passed(":"):
             group, name = self.take()
         text = _plain(name) if group == "quoted" else name

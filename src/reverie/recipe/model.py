@@ -42,6 +42,11 @@ class Recipe(_Settings):
         "'0.7*owl + 0.3*stage3'; one for each octave, coarse first, as in 'owl; stage2'; by default what suits "
         "the network.",
     )
+    groups: Annotated[tuple[str, ...], BeforeValidator(validators.valid_groups)] = Field(
+        (),
+        description="A group of classes of your own for group:NAME, as NAME=CLASS|CLASS, such as "
+        "'pets=tabby|beagle|group:birds'; may be repeated. 'reverie layers NETWORK --kind group' lists the others.",
+    )
     guide: Annotated[tuple[str, ...], BeforeValidator(validators.valid_guides)] = Field(
         (),
         description="A picture whose forms are dreamt, a folder of them, or for a film a video, as "

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
+from reverie.errors import UsageError
 from reverie.recipe import grammar, schedule
+from reverie.recipe.groups import group_texts, parse_groups
 
 
 def valid_octaves(value: object) -> object:
@@ -121,3 +124,16 @@ def setting(text: str) -> Any:
     except (ValueError, RecursionError):
         return text
     return text if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def valid_groups(value: object) -> object:
+    """A mapping of names to classes, or texts like ``pets=tabby|beagle``."""
+    texts = group_texts(value) if isinstance(value, Mapping) else value
+    texts = (texts,) if isinstance(texts, str) else texts
+    if not isinstance(texts, list | tuple) or not all(isinstance(each, str) for each in texts):
+        raise ValueError(f"must be NAME=CLASS|CLASS, as in pets=tabby|beagle, not {value!r}")
+    try:
+        parse_groups(texts)
+    except UsageError as error:
+        raise ValueError(f"must be NAME=CLASS|CLASS: {error}") from None
+    return tuple(texts)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from reverie.errors import UsageError
+from reverie.network.class_map import ClassMap
 from reverie.network.fast.graph import Builder, TracedGraph, trace_graph, watched
 from reverie.network.fast.operations import Scale, lowered, raised
 from reverie.network.network import Layer, Network
@@ -100,6 +101,11 @@ class Optimized(Network):
     def layers(self) -> tuple[Layer, ...]:
         """Those of the network it was made of."""
         return self.base.layers
+
+    @cached_property
+    def class_map(self) -> ClassMap | None:
+        """That of the network it was made of."""
+        return self.base.class_map
 
     def with_module(self, module: nn.Module) -> Network:
         """The same network around another module, made ready in the same way."""

@@ -19,6 +19,7 @@ from reverie.zoo.adopt import colors
 from reverie.zoo.adopt.adapter import ImageAdapter
 from reverie.zoo.adopt.colors import Function, Range
 from reverie.zoo.adopt.probe import Body, probe_module
+from reverie.zoo.catalog import synsets
 from reverie.zoo.labels import imagenet
 from reverie.zoo.weights import State, filled
 
@@ -139,6 +140,7 @@ def around(
         (0.0, 0.0, 0.0),
         (1.0, 1.0, 1.0),
         labels=labels,
+        synsets=imagenet_synsets(labels),
         logits=logits if labels else "",
         smallest=found.smallest,
         adapter=found.sight,
@@ -202,8 +204,16 @@ def weighted(network: Network, state: State) -> Network:
 
 
 def imagenet_names(count: int) -> tuple[str, ...]:
-    """The names of ImageNet's classes for a head of 1000, which no other set has."""
-    return imagenet() if count == 1000 else ()
+    """The names of ImageNet's classes for a head of 1000, or of 1001 with the background first, as TensorFlow has it;
+    no other set has so many."""
+    return ("background", *imagenet()) if count == 1001 else imagenet(count)
+
+
+def imagenet_synsets(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """The WordNet ids of ``labels`` where those are ImageNet's, with "" for the background; else none."""
+    if labels == imagenet_names(1001):
+        return ("", *synsets(1000))
+    return synsets(1000) if labels == imagenet() else ()
 
 
 def _size(size: Any) -> Size | None:

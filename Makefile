@@ -11,7 +11,7 @@ IMAGE ?= examples/cat.jpg
 OUT ?= out/dream.png
 JOBS ?= 2
 
-.PHONY: dream studio test test-slow lint train gallery atlas bench clean help
+.PHONY: dream studio test test-slow lint train gallery atlas bench page clean help
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -47,7 +47,7 @@ test-slow: $(VENV)/.dev  ## the long tests: preview against final, real weights,
 	$(BIN)/python -m pytest -m slow
 
 lint: $(VENV)/.dev  ## ruff and mypy
-	$(BIN)/ruff check src tests training examples benchmarks
+	$(BIN)/ruff check src tests training examples benchmarks web
 	$(BIN)/mypy
 
 train: $(VENV)/.dev  ## train the built-in network (an hour and a half on 2 cores; resumes after a kill)
@@ -62,5 +62,13 @@ atlas: $(VENV)/.dev  ## draw the contact sheets of docs/atlas.md
 bench: $(VENV)/.dev  ## measure this machine, ours and the peers; writes docs/benchmarks.md (25 minutes, quiet)
 	$(BIN)/python -m benchmarks $(ARGS)
 
+web/node_modules/.installed: web/package-lock.json
+	npm ci --prefix web --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+page: $(VENV)/.dev web/node_modules/.installed  ## build the page that dreams in the browser into dist/page (needs Node 20)
+	web/node_modules/.bin/tsc -p web
+	$(BIN)/python web/build.py dist/page
+
 clean:  ## remove everything that was made here
-	rm -rf $(VENV) out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) out build dist web/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -37,7 +37,7 @@ class Graph:
 
     def feed(self, image: torch.Tensor, weights: list[float]) -> dict[str, Any]:
         """Inputs for so many terms, none of which asks for anything yet."""
-        terms, found = len(weights), {"image": image.numpy(), "weights": np.float32(weights)}
+        terms, found = len(weights), {"image": image.numpy(), "weights": np.float32(weights)[None]}
         for each in self.manifest["layers"]:
             for kind in ("energy", "mean"):
                 found[f"{each['name']}/{kind}"] = np.zeros((terms, each["channels"]), np.float32)
@@ -88,6 +88,22 @@ def test_several_layers_and_class_terms_at_any_size(motif, graph, size):
     feed["classes"][5, 7] = 1
     feed["against"][5] = 1
     agrees(motif, objective, image, graph.run(feed), weights)
+
+
+def test_several_gradients_come_of_one_pass(graph):
+    image = waves((64, 48))
+    feed = graph.feed(image, [1.0, 1.0, 1.0])
+    feed["stage2/energy"][0] = 1
+    feed["classes"][1, [4, 9]] = 1
+    feed["classes"][2, 4] = feed["against"][2] = 1
+    rows = np.float32([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0.5, -2, 3]])
+    scores, gradients = graph.run({**feed, "weights": rows})
+    assert gradients.shape == (4, 3, 64, 48)
+    assert np.allclose(np.tensordot(rows[3], gradients[:3], 1), gradients[3], atol=1e-5 * np.abs(gradients).max())
+    alone = [graph.run({**feed, "weights": rows[at : at + 1]}) for at in range(3)]
+    for at in range(3):
+        assert np.allclose(alone[at][1][0], gradients[at], atol=1e-5 * np.abs(gradients[at]).max())
+        assert np.allclose(alone[at][0], scores, rtol=1e-5)
 
 
 def test_a_term_may_weigh_channels_and_read_two_layers(motif, graph):

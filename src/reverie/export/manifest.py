@@ -75,7 +75,9 @@ class Manifest:
 
 def default_layers(network: Network) -> tuple[str, ...]:
     """What is exported unasked: the layers that the network dreams by default, those for guides, and the classes."""
-    names = [target.name for target in grammar.parse_objective(network.objective)] if network.objective else []
+    names = (
+        [target.name for target in grammar.parse_objective(network.objective)] if network.objective else []
+    )
     names += network.guide.split("+") if network.guide else []
     found = [each.name for name in names if (each := network.layer(name.strip())) is not None]
     return tuple(dict.fromkeys([*found, *([CLASSES] if network.labels else [])]))

@@ -1,4 +1,4 @@
-"""The step graph: forward pass, scores of all terms, and the gradient of their weighted sum, as ONNX nodes.
+"""The step graph: forward pass, scores of all terms, and gradients of their weighted sums, as ONNX nodes.
 
 A term t has the score ::
 
@@ -31,32 +31,31 @@ Shape = list[Any]
 def step_graph(network: Network, followed: Followed, classes: str, half: bool = False) -> tuple[Any, bool]:
     """The ONNX model of one step, and whether weights were rounded to 16 bits.
 
-    Its inputs are ``image`` [1, 3, H, W] in 0..1, ``weights`` [T], for each layer ``LAYER/energy`` and ``LAYER/mean``
-    [T, C], and where ``classes`` names the layer of the logits ``classes`` [T, K] and ``against`` [T]. Its outputs are
-    ``scores`` [T], unweighted, and ``gradient`` [1, 3, H, W]. H, W and T are free.
+    Its inputs are ``image`` [1, 3, H, W] in 0..1, ``weights`` [R, T], for each layer ``LAYER/energy`` and
+    ``LAYER/mean`` [T, C], and where ``classes`` names the layer of the logits ``classes`` [T, K] and ``against`` [T].
+    Its outputs are ``scores`` [T], unweighted, and ``gradient`` [R, 3, H, W], one for each row of weights. H, W, T and
+    R are free.
     """
     graph = Writer(half)
-    inputs: dict[str, Shape] = {"image": [1, 3, "height", "width"], "weights": ["terms"]}
+    inputs: dict[str, Shape] = {"image": [1, 3, "height", "width"], "weights": ["sums", "terms"]}
     mean, std = (graph.constant(np.reshape(each, (1, 3, 1, 1))) for each in (network.mean, network.std))
     values = {"image": graph.node("Div", graph.node("Sub", "image", mean), std)}
     for each in followed.operations:
         values[each.output] = _FORWARD[each.kind](graph, each, values)
 
-    row = graph.node("Unsqueeze", "weights", graph.constant([0], np.int64))  # [1, T]
     gradients: dict[str, list[str]] = {}
     scores = []
     for layer, value in followed.outputs.items():
         places = _mapped(graph, values[value], network, layer)
         if layer == classes:
             inputs |= {"classes": ["terms", len(network.labels)], "against": ["terms"]}
-            score, gradient = _classes(graph, places, row)
+            score, gradient = _classes(graph, places)
         else:
             channels = network.require_layer(layer).channels
             inputs |= {f"{layer}/{kind}": ["terms", channels] for kind in ("energy", "mean")}
-            score, gradient = _layer(graph, places, row, layer, channels)
+            score, gradient = _layer(graph, places, layer, channels)
         scores.append(score)
-        back = graph.node("Reshape", gradient, graph.node("Shape", values[value]))
-        gradients.setdefault(value, []).append(back)
+        gradients.setdefault(value, []).append(_shaped(graph, gradient, values[value]))
 
     for each in reversed(followed.operations):
         arrived = _total(graph, gradients.pop(each.output))
@@ -67,9 +66,15 @@ def step_graph(network: Network, followed: Followed, classes: str, half: bool = 
 
     graph.named("scores", _total(graph, scores))
     graph.named("gradient", graph.node("Div", _total(graph, gradients["image"]), std))
-    outputs: dict[str, Shape] = {"scores": ["terms"], "gradient": [1, 3, "height", "width"]}
+    outputs: dict[str, Shape] = {"scores": ["terms"], "gradient": ["sums", 3, "height", "width"]}
     about = {"network": network.name, "weights": network.sha256}
     return graph.model(inputs, outputs, about), graph.rounded
+
+
+def _shaped(graph: Writer, gradients: str, like: str) -> str:
+    """Some gradients, each shaped like the value ``like`` [1, ...]."""
+    rest = graph.node("Slice", graph.node("Shape", like), _whole(graph, [1]), _whole(graph, [4]))
+    return graph.node("Reshape", gradients, graph.node("Concat", _whole(graph, [-1]), rest, axis=0))
 
 
 def _total(graph: Writer, parts: list[str]) -> str:
@@ -85,8 +90,8 @@ def _mapped(graph: Writer, value: str, network: Network, layer: str) -> str:
     )
 
 
-def _layer(graph: Writer, a: str, row: str, layer: str, channels: int) -> tuple[str, str]:
-    """Scores [T] of the terms at a layer, and the gradient of their weighted sum."""
+def _layer(graph: Writer, a: str, layer: str, channels: int) -> tuple[str, str]:
+    """Scores [T] of the terms at a layer, and the gradients [R, C, h, w] of their weighted sums."""
     energy, mean = f"{layer}/energy", f"{layer}/mean"
     half = graph.constant(0.5 / channels)
     squares = graph.node("ReduceMean", graph.node("Mul", a, a), axes=[2, 3], keepdims=0)
@@ -99,54 +104,53 @@ def _layer(graph: Writer, a: str, row: str, layer: str, channels: int) -> tuple[
 
     count = graph.node("Cast", graph.node("Size", a), to=1)  # float32
     share = graph.node("Div", graph.constant(float(channels)), count)  # 1 / places
-    column = graph.constant([1, channels, 1, 1], np.int64)
+    column = _whole(graph, [-1, channels, 1, 1])
     by_value, plain = (
-        graph.node("Reshape", graph.node("Mul", graph.node("MatMul", row, each), share), column)
+        graph.node("Reshape", graph.node("Mul", graph.node("MatMul", "weights", each), share), column)
         for each in (energy, mean)
     )
     by_value = graph.node("Mul", by_value, graph.constant(1.0 / channels))
     gradient = graph.node("Add", graph.node("Mul", a, by_value), plain)
-    return graph.node("Reshape", score, graph.constant([-1], np.int64)), gradient
+    return graph.node("Reshape", score, _whole(graph, [-1])), gradient
 
 
-def _classes(graph: Writer, logits: str, row: str) -> tuple[str, str]:
-    """Scores [T] of the class terms, and the gradient of their weighted sum, shaped like ``logits``."""
+def _classes(graph: Writer, logits: str) -> tuple[str, str]:
+    """Scores [T] of the class terms, and the gradients [R, K * P] of their weighted sums, for P places."""
     shape = graph.node("Shape", logits)
-    count = graph.node("Slice", shape, graph.constant([1], np.int64), graph.constant([2], np.int64))
-    last = graph.constant([-1], np.int64)
+    count = graph.node("Slice", shape, _whole(graph, [1]), _whole(graph, [2]))
+    last = _whole(graph, [-1])
     flat = graph.node("Reshape", logits, graph.node("Concat", count, last, axis=0))  # [K, P]
     flat = graph.node("Mul", flat, graph.constant(1 / TEMPERATURE))
-    marks = graph.node("Unsqueeze", "classes", graph.constant([2], np.int64))  # [T, K, 1]
+    marks = graph.node("Unsqueeze", "classes", _whole(graph, [2]))  # [T, K, 1]
     absent = graph.node("Mul", graph.node("Sub", marks, graph.constant(1.0)), graph.constant(FAR))
     meant, share = _soft_maximum(graph, graph.node("Add", flat, absent), 1)  # [T, P], [T, K, P]
     every, share_of_all = _soft_maximum(graph, flat, 0)  # [P], [K, P]
 
     active = graph.node("ReduceMax", "classes", axes=[1], keepdims=1)  # [T, 1]
-    against = graph.node("Unsqueeze", "against", graph.constant([1], np.int64))  # [T, 1]
+    against = graph.node("Unsqueeze", "against", _whole(graph, [1]))  # [T, 1]
     factor = graph.node("Mul", graph.node("Sub", graph.constant(TEMPERATURE), against), active)
     against = graph.node("Mul", against, active)
     places = graph.node("Sub", graph.node("Mul", factor, meant), graph.node("Mul", against, every))
     score = graph.node("ReduceMean", places, axes=[1], keepdims=0)
 
-    column = graph.node("Transpose", row, perm=[1, 0])  # [T, 1]
     ahead, behind = (
-        graph.node("Unsqueeze", graph.node("Mul", column, each), graph.constant([2], np.int64))
+        graph.node("Mul", "weights", graph.node("Squeeze", each, _whole(graph, [1])))
         for each in (factor, against)
-    )  # [T, 1, 1]
+    )  # [R, T]
+    rows = graph.node(
+        "Reshape", share, graph.node("Concat", graph.node("Shape", "against"), last, axis=0)
+    )  # [T, K * P]
+    every_row = graph.node("Reshape", share_of_all, _whole(graph, [1, -1]))
     total = graph.node(
         "Sub",
-        graph.node("ReduceSum", graph.node("Mul", share, ahead), graph.constant([0], np.int64), keepdims=0),
-        graph.node(
-            "ReduceSum", graph.node("Mul", share_of_all, behind), graph.constant([0], np.int64), keepdims=0
-        ),
+        graph.node("MatMul", ahead, rows),
+        graph.node("Mul", graph.node("ReduceSum", behind, _whole(graph, [1]), keepdims=1), every_row),
     )
-    sides = graph.node("Cast", graph.node("Slice", graph.node("Shape", flat), *_second(graph)), to=1)
+    sides = graph.node(
+        "Cast", graph.node("Slice", graph.node("Shape", flat), _whole(graph, [1]), _whole(graph, [2])), to=1
+    )
     gradient = graph.node("Div", graph.node("Mul", total, graph.constant(1 / TEMPERATURE)), sides)
-    return score, graph.node("Reshape", gradient, shape)
-
-
-def _second(graph: Writer) -> tuple[str, str]:
-    return graph.constant([1], np.int64), graph.constant([2], np.int64)
+    return score, gradient
 
 
 def _soft_maximum(graph: Writer, x: str, axis: int) -> tuple[str, str]:
@@ -205,20 +209,21 @@ def _adjoint_conv(graph: Writer, each: Operation, values: Mapping[str, str], g: 
         read = graph.node(
             "Mul",
             graph.node("Sub", _sides(graph, g), graph.constant([1, 1], np.int64)),
-            _pair(graph, each.stride),
+            _whole(graph, each.stride),
         )
-        total = graph.node("Sub", graph.node("Add", read, _pair(graph, kernel)), sides)
-        first = graph.node("Div", graph.node("Max", total, _pair(graph, (0, 0))), _pair(graph, (2, 2)))
+        total = graph.node("Sub", graph.node("Add", read, _whole(graph, kernel)), sides)
+        first = graph.node("Div", graph.node("Max", total, _whole(graph, (0, 0))), _whole(graph, (2, 2)))
     return [graph.node("Slice", wide, first, graph.node("Add", first, sides), axes)]
 
 
-def _pair(graph: Writer, values: Sequence[int]) -> str:
+def _whole(graph: Writer, values: Sequence[int]) -> str:
+    """Whole numbers as a constant."""
     return graph.constant(list(values), np.int64)
 
 
 def _sides(graph: Writer, value: str) -> str:
     """Height and width of a value, as integers [2]."""
-    return graph.node("Slice", graph.node("Shape", value), _pair(graph, [2]), _pair(graph, [4]))
+    return graph.node("Slice", graph.node("Shape", value), _whole(graph, [2]), _whole(graph, [4]))
 
 
 def _forward_scale(graph: Writer, each: Operation, values: Mapping[str, str]) -> str:
@@ -279,8 +284,6 @@ _ADJOINT: dict[str, Callable[[Writer, Operation, Mapping[str, str], str], list[s
     "relu6": _adjoint_relu6,
     "add": lambda graph, each, values, g: [g, g],
     "pool": _adjoint_pool,
-    "flatten": lambda graph, each, values, g: [
-        graph.node("Reshape", g, graph.node("Shape", values[each.inputs[0]]))
-    ],
+    "flatten": lambda graph, each, values, g: [_shaped(graph, g, values[each.inputs[0]])],
     "linear": lambda graph, each, values, g: [graph.node("MatMul", g, values[f"{each.output}/weight"])],
 }

@@ -15,7 +15,6 @@ OPSET = 17
 IR_VERSION = 8  # what onnxruntime 1.10 and its web builds read
 
 
-
 def library() -> Any:
     """The module onnx; :class:`MissingError` where it is not installed."""
     try:

@@ -43,7 +43,7 @@ def test_arrays_and_tensors_dream_alike():
         assert torch.equal(result, results[0])
 
 
-@pytest.mark.parametrize("bad", [np.zeros((4, 4)), np.zeros((4, 4, 4)), torch.zeros(2, 3, 4, 4),
+@pytest.mark.parametrize("bad", [np.zeros((4, 4)), np.zeros((4, 4, 4)), torch.zeros(2, 1, 4, 4),
                                  torch.full((3, 4, 4), 2.0),
                                  torch.full((3, 4, 4), float("nan")), 17])
 def test_what_is_no_picture_is_refused(bad):

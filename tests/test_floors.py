@@ -120,7 +120,8 @@ def test_no_file_has_a_name_that_says_nothing():
 NAMED_ALIKE = {
     "dream": {"api", "cli.dream"},
     "visualize": {"api", "cli.visualize"},
-    "replay": {"jobs.replaying", "cli.replay"},
+    "replay": {"jobs.replaying", "film", "cli.replay"},
+    "presets": {"api", "cli.presets"},
     "export": {"export.manifest", "cli.export"},
     "inspect": {"atlas.inspection", "cli.inspect"},
     "steps": {"film", "cli.film"},

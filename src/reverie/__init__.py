@@ -17,12 +17,15 @@ _WHERE = {
     "Network": "network",
     "Objective": "objective",
     "OutputError": "errors",
-    "Picture": "jobs.job",
+    "Param": "pixels.param",
+    "Picture": "jobs.picture",
     "Plan": "loop.plan",
     "Recipe": "recipe",
     "Record": "recipe.record",
     "ReverieError": "errors",
+    "Rule": "ascent.rules",
     "Run": "recipe",
+    "Transform": "pixels.transform",
     "UnknownName": "errors",
     "UsageError": "errors",
     "adopt": "zoo.adopt.modules",
@@ -31,6 +34,8 @@ _WHERE = {
     "job": "jobs.job",
     "load": "zoo",
     "prepare": "loop.plan",
+    "presets": "api",
+    "register_objective": "recipe.functions",
     "render": "loop.render",
     "replay": "jobs.replaying",
     "visualize": "api",
@@ -44,6 +49,8 @@ def __getattr__(name: str) -> Any:
     # Lazy, so that `import reverie` and `reverie --help` do not wait for torch.
     if name in _WHERE:
         return getattr(importlib.import_module(f"reverie.{_WHERE[name]}"), name)
+    if name in ("atlas", "film", "objective"):
+        return importlib.import_module(f"reverie.{name}")
     raise AttributeError(f"module 'reverie' has no attribute {name!r}")
 
 

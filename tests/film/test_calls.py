@@ -24,7 +24,7 @@ FAST = {"steps": 1, "smallest": 32, "objective": "owl", "jitter": 2, "threads": 
 def test_the_calls_are_iterators_of_images(tiny: Network) -> None:
     source = texture(0)[0, :, :48, :64]
     images = reverie.film.zoom(source, network=tiny, duration="0.2s", fps="10", **FAST)
-    assert inspect.isgenerator(images)
+    assert inspect.isgenerator(iter(images))
     assert [image.shape for image in images] == [(1, 3, 48, 64)] * 2
     ascent = list(reverie.film.steps(source, network=tiny, hold=0, **FAST))
     torch.testing.assert_close(ascent[0], source[None])

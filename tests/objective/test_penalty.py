@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from reverie.ascent.gradient import image_gradient
-from reverie.objective import PENALTIES, blur, l1, l2, tv
+from reverie.objective import blur, distance, energy, l1, l2, tv
 from tests.oracle.networks import noise, tiny_network
 
 IMAGE = noise(2, 3, 7, 6).double()
@@ -47,6 +47,9 @@ def test_blur_is_half_the_squared_distance_to_a_blurred_picture_held_fixed() -> 
     score.sum().backward()
     assert image.grad is not None
     np.testing.assert_allclose(image.grad.numpy(), I - soft, atol=1e-12)
+
+
+PENALTIES = {"tv": tv, "l1": l1, "l2": l2, "blur": blur, "energy": energy, "distance": distance}
 
 
 # From where the distance to the source is measured there is nothing to lower.

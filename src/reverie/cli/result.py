@@ -21,7 +21,8 @@ from reverie.errors import InputError, OutputError, UsageError
 
 if TYPE_CHECKING:
     from reverie.jobs.checkpoint import Checkpoint
-    from reverie.jobs.job import Job, Picture
+    from reverie.jobs.job import Job
+    from reverie.jobs.picture import Picture
 
 TOKEN = "\0"  # what a lone - is while cyclopts, which takes that for an option, reads the words; no word has it
 _SAID = {"assets": "--asset", "file": "FILE"}  # where an option is not called as its parameter

@@ -23,11 +23,21 @@ from reverie.film.reading.sound import TimeSpan
 from reverie.film.settings import Steps, Video, Zoom
 from reverie.film.writing import codec, metadata, stills
 from reverie.film.writing.reel import Reel, has_film, short_of_space
-from reverie.jobs.sources import Photos, find_asset, finder, recorded
-from reverie.recipe import Recipe, Run, record
+from reverie.jobs.replaying import (
+    require_same,
+    run_again,
+    source_again,
+    values_again,
+    with_recorded_paths,
+)
+from reverie.jobs.sources import Photos, finder, recorded
+from reverie.jobs.threads import with_threads
+from reverie.recipe import Recipe, record
 from reverie.recipe.record import Asset, Record
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from reverie.jobs.job import Job
 
 FilmKind = Literal["steps", "zoom", "video"]
@@ -52,7 +62,7 @@ class Shot:
     again: int
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Film:
     """A film about to be shot: its ``job``, its ``settings``, the ``clip`` it is dreamt from, if any, its record, and
     those of its ``guides`` that are videos, by path."""
@@ -63,6 +73,18 @@ class Film:
     record: FilmRecord
     clip: Clip | None = None
     guides: Mapping[str, Clip] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """The images [1, 3, H, W] in 0..1, frame by frame."""
+        return (take.image for take in self.takes())
+
+    def __repr__(self) -> str:
+        size = self.job.plan.size
+        return f"<Film {self.kind} {size[1]}x{size[0]}, {self.total} frames>"
+
+    def save(self, path: str | Path, **options: Any) -> list[Path]:
+        """Dream all frames and write them to ``path`` (.mp4, .webm, .gif, ..., or a folder): see :func:`shoot`."""
+        return shoot(self, path, **options)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -90,6 +112,9 @@ class Film:
 
     def takes(self, done: Take | None = None, index: int = 0) -> Iterator[Take]:
         """The takes behind the first ``index``, of which ``done`` is the last."""
+        return with_threads(self._takes(done, index), self.record.threads)
+
+    def _takes(self, done: Take | None, index: int) -> Iterator[Take]:
         if self.clip is not None:
             return video.video_frames(self.job, self.clip, self.settings, done, index, self.guides)
         if self.kind == "zoom":
@@ -162,41 +187,28 @@ def replay_film(
     """The film whose record lies in ``path``; with ``changes``, that recipe or those settings with other values.
 
     The source is looked for where ``source`` says, at the recorded path, and beside ``path``; so are guides and
-    masks, and among ``assets``, where they are known by their content. Raises :class:`InputError` when there is no
-    record, or its source is not there or not the same any more.
+    masks, and among ``assets``, where they are known by their content. What was made in Python, a ``network`` or an
+    ``objective``, must be handed in again. Raises :class:`InputError` when there is no record, or its source is not
+    there or not the same any more.
     """
-    path, changes = Path(path), dict(changes or {})
+    path = Path(path)
     found = record.parse_as(metadata.read_film_text(path), path, FilmRecord)
+    handed_in = {name: options[name] for name in ("objective", "transform", "rule", "param") if name in options}
+    network = options.pop("network", None)
+    _, changed = values_again(found, path, options, changes)
     model = SETTINGS[found.film]
-    fields = {name: changes.pop(name) for name in [*changes] if name in model.model_fields}
-    settings, recipe = model.of(**(found.settings | fields)), Recipe.of(found.recipe.model_dump(), changes)
-    zoo.consent(recipe.network, bool(options.get("trust")), str(path))
-    how = Run.model_fields.keys() & FilmRecord.model_fields.keys()
-    values: dict[str, Any] = {name: getattr(found, name) for name in how}
-    weights, asset = found.asset("weights"), found.asset("source")
-    if weights is not None and weights.path and recipe.network == found.recipe.network:
-        values["weights"] = find_asset(weights, path, None, "--weights")
-    if asset is None and source is not None:
-        raise UsageError(f"{path} was dreamt from noise; it takes no --source.")
-    if asset is not None:
-        if not asset.path and source is None:
-            raise InputError(f"The source of {path} was no file of its own; give it with --source.")
-        source = find_asset(asset, path, source, "--source")
-    values |= {name: value for name, value in options.items() if value is not None}
+    fields = {name: changed.pop(name) for name in [*changed] if name in model.model_fields}
+    settings, recipe = model.of(**(found.settings | fields)), Recipe.of(found.recipe.model_dump(), changed)
+    if network is None:
+        zoo.consent(recipe.network, bool(options.get("trust")), str(path))
+    values = run_again(found, path, recipe, options) | handed_in
+    source = source_again(found, path, source)
     find = finder(path, [moving_guide.open_guide(each) for each in assets], moving_guide.open_guide)
     pictures = recorded(recipe.files(), found.assets, find)
-    made = make_film(found.film, source, settings, recipe=recipe, pictures=pictures, **values)
-    now = made.record.asset("weights")
-    if weights and now and weights.sha256 != now.sha256 and recipe.network == found.recipe.network:
-        raise InputError(
-            f"The weights of {path} are not the same any more; give the original with --weights."
-        )
-    # The assets keep their recorded paths, so that the same film is also the same file.
-    kept = tuple(
-        (found.asset(each.role) or each) if each.role in ("source", "weights") else each
-        for each in made.record.assets
-    )
-    return replace(made, record=made.record.model_copy(update={"assets": kept}))
+    made = make_film(found.film, source, settings, recipe=recipe, pictures=pictures, network=network, **values)
+    if recipe.network == found.recipe.network:
+        require_same(found, made.record, path, ("weights",))
+    return replace(made, record=with_recorded_paths(found, made.record))
 
 
 def is_film(path: str | Path) -> bool:

@@ -2,91 +2,42 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Unpack
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from reverie import files, zoo
+from reverie import zoo
 from reverie.errors import UsageError
 from reverie.files import Photo
 from reverie.jobs import budget, sources
 from reverie.jobs.checkpoint import Checkpoint
+from reverie.jobs.options import JobKeywords
+from reverie.jobs.picture import Picture
 from reverie.jobs.sources import Photos, Shelf, Source, opened
+from reverie.jobs.threads import cpu_threads, with_threads
 from reverie.loop.assemble import noise
 from reverie.loop.octave import sizes
-from reverie.loop.plan import Plan, prepare
+from reverie.loop.plan import NO_VALUES, Plan, Values, prepare
 from reverie.loop.render import Frame, render
 from reverie.network import Network
+from reverie.objective import Objective
 from reverie.objective.resolve import Assets
 from reverie.pixels.ops import Size, cropped, fitted_size, resize, unit
 from reverie.pixels.param import Pixels
-from reverie.recipe import AUTO, PREVIEW_SIDE, Recipe, Run, merged, record, valid_run
+from reverie.recipe import AUTO, PREVIEW_SIDE, Recipe, Run, grammar, merged, record, schedule, valid_run
+from reverie.recipe.functions import FUNCTIONS
+from reverie.recipe.grammar import weighted_text
 from reverie.recipe.record import Asset, Record
 
 NATIVE_LIMIT = 2048  # pixels of the long side that a source keeps unasked
-
-
 NOISE_SIZE = (640, 960)
 
 
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """A finished dream: ``pixels`` [1, 3, H, W] in 0..1, sRGB, with alpha, profile and Record (None for
-    a frame on the way, which the Record would not replay); ``depth`` is that of its file, 8 or 16 bits a sample."""
-
-    pixels: Tensor
-    record: Record | None
-    alpha: Tensor | None = None
-    profile: bytes | None = None
-    depth: Literal[8, 16] = 8
-
-    def save(
-        self,
-        path: str | Path,
-        *,
-        overwrite: bool = False,
-        metadata: bool = True,
-        depth: Literal[8, 16] | None = None,
-    ) -> Path:
-        """Write it whole or not at all (PNG, JPEG, WebP, TIFF by the suffix), the Record inside.
-
-        ``depth`` 16 writes 16 bits a sample (PNG and TIFF); by default that of the picture. Raises
-        :class:`OutputError` where it cannot be written or exists.
-        """
-        return files.save(path, self.pixels, overwrite=overwrite, **self._contents(metadata, depth))
-
-    def write(
-        self,
-        file: BinaryIO,
-        suffix: str = ".png",
-        *,
-        metadata: bool = True,
-        depth: Literal[8, 16] | None = None,
-    ) -> None:
-        """What :meth:`save` would write, into an open binary file that can seek."""
-        files.write(file, self.pixels, suffix, **self._contents(metadata, depth))
-
-    def _contents(self, metadata: bool, depth: Literal[8, 16] | None) -> dict[str, Any]:
-        depth = depth or self.depth
-        told = self.record.model_copy(update={"depth": depth}).text() if metadata and self.record else None
-        return {"alpha": self.alpha, "profile": self.profile, "text": told, "depth": depth}
-
-    def numpy(self) -> np.ndarray[Any, np.dtype[np.uint8]]:
-        """The pixels as uint8 [H, W, 3]."""
-        return files.to_uint8(self.pixels)
-
-    def _repr_png_(self) -> bytes:
-        files.write(buffer := io.BytesIO(), self.pixels)
-        return buffer.getvalue()
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Job:
     """A dream about to run: ``render(job.plan, job.source)`` yields its frames."""
 
@@ -96,6 +47,10 @@ class Job:
     alpha: Tensor | None = None
     profile: bytes | None = None
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        size, recipe = self.plan.size, self.record.recipe
+        return f"<Job {size[1]}x{size[0]}, {self.plan.total} steps: {recipe.objective or 'dreamt'} by {recipe.network}>"
 
     def picture(self, frame: Frame, part: int | None = None) -> Picture:
         """The frame as a picture (a copy), with the source's alpha and, for the last one, the Record.
@@ -134,37 +89,67 @@ class Job:
         """Every step, with its gradient if asked for; closing the iterator stops the work. What a ``checkpoint``
         keeps from octave to octave is gone on from, unless ``resume`` is False."""
         octave, passed = checkpoint.found() if checkpoint and resume else (0, None)
-        for frame in render(self.plan, self.source, octave=octave, passed=passed, gradients=gradients):
+        frames = render(self.plan, self.source, octave=octave, passed=passed, gradients=gradients)
+        for frame in with_threads(frames, self.record.threads):
             if checkpoint:
                 checkpoint.keep(frame)
             yield frame
             del frame  # a picture may fill the memory: nobody holds the last one while the next is made
 
 
-def job(
-    source: Source = None,
-    *,
-    preset: str | None = None,
-    recipe: str | Path | Recipe | Mapping[str, Any] | None = None,
-    preview: bool = False,
-    network: str | Network | None = None,
-    pictures: Mapping[str, Photos] | None = None,
-    **options: Any,
-) -> Job:
-    """What :func:`dream` would do, ready to run: names resolved, source read and sized.
+def job(source: Source = None, **options: Unpack[JobKeywords]) -> Job:
+    """What :func:`reverie.dream` would do, ready to run: names resolved, source read and sized.
 
     ``pictures`` are guides and masks of the recipe that were opened already, by their path there.
     """
-    run_values = {name: value for name, value in options.items() if name in Run.model_fields}
-    values = {name: value for name, value in options.items() if name not in Run.model_fields}
-    given = own_network(network)
+    given: dict[str, Any] = dict(options)
+    preset, recipe, network, preview, pictures = (
+        given.pop(name, None) for name in ("preset", "recipe", "network", "preview", "pictures")
+    )
+    own, handed_in = own_network(network), taken_values(given)
+    run_values = {name: given.pop(name) for name in [*given] if name in Run.model_fields}
     if network is not None:
-        values["network"] = given.name if given is not None else network
-    values, handed = sources.with_handed_in(values)
-    wanted, how = merged(preset, recipe, values), valid_run(run_values)
+        given["network"] = own.name if own is not None else network
+    texts, handed = sources.with_handed_in(given)
+    wanted, how = merged(preset, recipe, texts), valid_run(run_values)
     if isinstance(recipe, str | Path) and network is None:
         zoo.consent(wanted.network, how.trust, f"The recipe {recipe}")
-    return job_of(source, wanted, how, preview, given, {**(pictures or {}), **handed})
+    return job_of(source, wanted, how, bool(preview), own, {**(pictures or {}), **handed}, handed_in)
+
+
+def taken_values(options: dict[str, Any]) -> Values:
+    """Take out of ``options`` what is a value and no text; where a recipe has a field for it, its name stays there.
+
+    An objective that is a mapping of names to weights becomes text. Raises :class:`UsageError` for what is neither.
+    """
+    objective, param = options.get("objective"), options.get("param")
+    transform, rule = options.pop("transform", None), options.pop("rule", None)
+    if isinstance(objective, Mapping):
+        options["objective"] = objective = weighted_text(objective)
+    if isinstance(objective, Objective):
+        options["objective"] = grammar.PYTHON + str(objective)
+    if callable(param):
+        del options["param"]
+    if transform is not None and not callable(transform):
+        raise UsageError(
+            f"transform must be a function of an image and a generator, not {transform!r}; reverie.pixels.transform "
+            "has some."
+        )
+    if rule is not None and not callable(getattr(rule, "step", None)):
+        raise UsageError(f"rule must have a method step(param, gradient, state), which {rule!r} has not.")
+    return Values(
+        objective if isinstance(objective, Objective) else None, transform, rule, param if callable(param) else None
+    )
+
+
+def registered(recipe: Recipe) -> dict[str, str]:
+    """The words of the objective that were registered from outside, and what the Record says of them."""
+    texts = schedule.objectives(recipe.objective) if recipe.objective else ()
+    targets = [
+        target for text in texts if not text.startswith(grammar.PYTHON) for target in grammar.parse_objective(text)
+    ]
+    words = {target.function or target.name for target in targets}
+    return {word: grammar.PYTHON + word for word in sorted(words) if word in FUNCTIONS and not FUNCTIONS[word].ours}
 
 
 def own_network(network: object) -> Network | None:
@@ -185,9 +170,22 @@ def job_of(
     preview: bool,
     network: Network | None = None,
     pictures: Mapping[str, Photos] | None = None,
+    values: Values = NO_VALUES,
 ) -> Job:
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    """A dream ready to run; ``values`` stand in for what ``recipe`` says."""
+    with cpu_threads(options.threads):
+        return _prepared(source, recipe, options, preview, network, pictures or {}, values)
+
+
+def _prepared(
+    source: Source,
+    recipe: Recipe,
+    options: Run,
+    preview: bool,
+    network: Network | None,
+    pictures: Mapping[str, Photos],
+    values: Values,
+) -> Job:
     told = []
     if network is None:
         network = zoo.load(recipe.network, options.weights, offline=options.offline)
@@ -198,15 +196,17 @@ def job_of(
         raise UsageError("A network that is handed in has its weights; leave weights out.")
     # Names are resolved against a token size first: a misspelt class must not cost a 60 MP decode.
     files = recipe.files()
-    prepare(network, recipe, (64, 64), Assets.token(files), device="cpu")
-    beside = Shelf.of(files, pictures or {}, lambda path: opened(path, options.max_pixels))
+    prepare(network, recipe, (64, 64), Assets.token(files), device="cpu", values=values)
+    beside = Shelf.of(files, pictures, lambda path: opened(path, options.max_pixels))
     photo = None if source is None else opened(source, options.max_pixels)
     given, size, notes = _sized(photo, recipe, preview, network.mean)
     if preview:
         recipe = recipe.model_copy(update={"size": f"{size[1]}x{size[0]}"})
     native = size if photo is None else (photo.pixels.shape[-2], photo.pixels.shape[-1])
     assets = beside.laid(native, size)
-    plan = prepare(network, recipe, size, assets, device=options.device, precision=options.precision)
+    plan = prepare(
+        network, recipe, size, assets, device=options.device, precision=options.precision, values=values
+    )
     plan = budget.fit_plan(plan, options, recipe.count)
     made = Record(
         recipe=recipe,
@@ -217,6 +217,7 @@ def job_of(
         depth=options.depth or 8,
         **budget.tiling(plan),
         versions=record.versions(*zoo.libraries(recipe.network)),
+        values=values.names() | registered(recipe),
     )
     alpha = None if photo is None or photo.alpha is None else cropped(photo.alpha, size)
     said = (*told, *(photo.notes if photo else ()), *notes, *plan.notes)

@@ -77,7 +77,7 @@ class Layer:
     inputs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Network:
     """A module with everything a dream needs to know about it.
 
@@ -116,6 +116,9 @@ class Network:
             if isinstance(getattr(module, "inplace", None), bool):
                 module.inplace = False  # type: ignore[assignment]
         self.module.eval().requires_grad_(False)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}: {len(self.labels)} classes>"
 
     def capture(self, image: Tensor, layers: Iterable[str]) -> Activations:
         """Run ``image`` [B, 3, H, W] in 0..1 as deep as the deepest of ``layers`` and no deeper.

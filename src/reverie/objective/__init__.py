@@ -3,18 +3,19 @@
 from reverie.objective.batch import diversity, interpolation
 from reverie.objective.classes import log_probability, logit
 from reverie.objective.guide import caricature, direction, match
-from reverie.objective.layers import channel, favorites, layer, mean, mean_square, neuron, norm, sum_square
-from reverie.objective.penalty import PENALTIES, blur, distance, energy, l1, l2, tv
+from reverie.objective.layers import bottom, channel, favorites, layer, mean, mean_square, neuron, norm, sum_square, top
+from reverie.objective.penalty import blur, distance, energy, l1, l2, tv
 from reverie.objective.place import inside, masked
 from reverie.objective.value import Objective, Score, Sight, Term, over_places, whole
+from reverie.recipe.functions import register_objective
 
 __all__ = [
-    "PENALTIES",
     "Objective",
     "Score",
     "Sight",
     "Term",
     "blur",
+    "bottom",
     "caricature",
     "channel",
     "direction",
@@ -36,7 +37,9 @@ __all__ = [
     "neuron",
     "norm",
     "over_places",
+    "register_objective",
     "sum_square",
+    "top",
     "tv",
     "whole",
 ]

@@ -90,6 +90,16 @@ def favorites(name: str, count: int, weakest: bool = False) -> Objective:
     return Objective((replace(term, name=label, measure=measure),))
 
 
+def top(name: str, count: int) -> Objective:
+    """Energy of the ``count`` channels that the source excites most: :func:`favorites`."""
+    return favorites(name, count)
+
+
+def bottom(name: str, count: int) -> Objective:
+    """Energy of the ``count`` channels that the source excites least without being silent: :func:`favorites`."""
+    return favorites(name, count, weakest=True)
+
+
 def channel(name: str, index: int) -> Objective:
     """Mean activation of one channel of a layer (Olah et al. 2017)."""
     return Objective((over_places(f"{name}:{index}", lambda seen: seen[name][:, index], [name]),))

@@ -85,9 +85,6 @@ def distance() -> Objective:
             return away(sight.view(sight.source))
 
     return Objective((replace(away(None), follow=follow),))
-
-
-PENALTIES = {"tv": tv, "l1": l1, "l2": l2, "blur": blur, "energy": energy, "distance": distance}
 """Each penalty by the word that means it in the text of an objective."""
 
 

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from reverie.errors import UnknownName, UsageError
 from reverie.network import Activations, Layer, Network
-from reverie.objective.batch import diversity
-from reverie.objective.classes import log_probability, logit
-from reverie.objective.guide import Match, caricature, direction, match
-from reverie.objective.layers import channel, favorites, layer, mean, mean_square, neuron, norm, sum_square
-from reverie.objective.penalty import PENALTIES
+from reverie.objective.guide import Match, match
+from reverie.objective.layers import channel, layer, neuron
 from reverie.objective.place import inside, masked
 from reverie.objective.value import Fit, Objective, Sight, Term, whole
 from reverie.pixels.ops import fitted_size, resize, unit
 from reverie.pixels.transform import pad
 from reverie.recipe import Recipe
-from reverie.recipe.grammar import DEFAULT, FUNCTIONS, GROUP, Guide, Role, Target, parse_guide, parse_objective
+from reverie.recipe.functions import FUNCTIONS, Function
+from reverie.recipe.grammar import DEFAULT, GROUP, Guide, Role, Target, parse_guide, parse_objective
 from reverie.recipe.groups import class_groups, parse_groups
 
 GUIDE_SIDE = 448  # pixels of the long side that a guide is looked at with; a smaller one stays as it is
@@ -249,8 +248,9 @@ class _Resolver:
             return _honest(found, layer(found.name, self.focus))
         if self.target.kind == "layer" or self.network.idle(self.name):
             self.network.require_layer(self.name)
-        if self.name in PENALTIES:
-            return PENALTIES[self.name]()
+        row = FUNCTIONS.get(self.name)
+        if row is not None and row.of == "image":
+            return made_by(row)
         index = self.network.class_index(self.name)
         if index is None:
             known = (*self.network.class_names(), *self.network.layer_names(), *self.group_names())
@@ -260,20 +260,26 @@ class _Resolver:
         return self.of_class(index)
 
     def of_channel(self) -> Objective:
-        found, index = self.network.require_layer(self.name), self.target.channel
+        found = self.network.require_layer(self.name)
+        index = self.channel_of(found)
+        if self.target.place is not None:
+            self.require_places(found)
+            return neuron(found.name, index, self.target.place)
+        return _honest(found, channel(found.name, index))
+
+    def channel_of(self, layer: Layer) -> int:
+        index = self.target.channel
         assert index is not None
-        if index >= found.channels:
+        if index >= layer.channels:
             raise UsageError(
-                f"The layer {self.name!r} of {self.network.name} has the channels 0 to {found.channels - 1}, "
+                f"The layer {self.name!r} of {self.network.name} has the channels 0 to {layer.channels - 1}, "
                 f"no {index}."
             )
-        if self.target.function == "neuron" or self.target.place is not None:
-            if not found.stride:
-                raise UsageError(
-                    f"The layer {self.name!r} of {self.network.name} has no places, so no neurons."
-                )
-            return neuron(found.name, index, self.target.place or (0.5, 0.5))
-        return _honest(found, channel(found.name, index))
+        return index
+
+    def require_places(self, layer: Layer) -> None:
+        if not layer.stride:
+            raise UsageError(f"The layer {self.name!r} of {self.network.name} has no places, so no neurons.")
 
     def classes(self, names: Sequence[str]) -> Objective:
         network = self.network
@@ -312,9 +318,9 @@ class _Resolver:
     def of_class(self, *indices: int, label: str = "", temperature: float = SOFT) -> Objective:
         network = self.network
         label = label or "|".join(network.labels[index] for index in indices)
-        forms = {log_probability: 1.0} if self.target.function == "logprob" else {logit: 1.0}
+        forms = {self.target.function or "logit": 1.0}
         if self.certainty and not self.target.function:
-            forms[log_probability] = self.certainty
+            forms["logprob"] = self.certainty
         layer = network.require_layer(network.logits)
         # Of one class the mean over places is the logit of the picture.
         classes = network.class_map if len(indices) > 1 and not layer.stride else None
@@ -322,36 +328,32 @@ class _Resolver:
             layer = network.require_layer(classes.layer)
         wanted = []
         for form, weight in forms.items():
-            sharp = temperature if form is logit else SOFT
-            made = form(network.logits, *indices, label=label, temperature=sharp, classes=classes)
-            wanted.append(weight * made)
+            row, named = FUNCTIONS[form], dict[str, Any](label=label)
+            if row.ours:
+                named |= {"temperature": temperature if form == "logit" else SOFT, "classes": classes}
+            wanted.append(weight * made_by(row, network.logits, *indices, *self.numbers(), **named))
         return _honest(layer, Objective(tuple(term for each in wanted for term in each.terms)))
 
+    def numbers(self) -> list[float]:
+        return [each for each in self.target.arguments if not isinstance(each, str)]
+
     def call(self) -> Objective:
-        target, function = self.target, self.target.function
-        if function in ("logit", "logprob"):
-            return self.classes((self.name, *target.others))
-        if function == "neuron":
-            return self.of_channel()
-        at = self.network.require_layer(self.name)
-        numbers = [each for each in target.arguments if not isinstance(each, str)]
-        if function in ("top", "bottom"):
-            return _honest(at, favorites(at.name, int(numbers[0]), function == "bottom"))
-        if function == "caricature":
-            return caricature(at.name, *numbers)
-        if function == "direction":
-            file = str(target.arguments[0])
-            power = numbers[0] if numbers else 0.0
-            vector = self.assets.features(self.network, at, file).mean(0)
-            return _honest(at, direction(at.name, vector, power, f"{file}@{at.name}"))
-        return _honest(at, _PLAIN[function](at.name))
+        row, numbers = FUNCTIONS[self.target.function], self.numbers()
+        if row.of == "class":
+            return self.classes((self.name, *self.target.others))
+        layer = self.network.require_layer(self.name)
+        if row.of == "channel":
+            index = self.channel_of(layer)
+            self.require_places(layer)
+            return _honest(layer, made_by(row, layer.name, index, (0.5, 0.5), *numbers))
+        if row.picture:
+            file = str(self.target.arguments[0])
+            vector = self.assets.features(self.network, layer, file).mean(0)
+            return _honest(layer, made_by(row, layer.name, vector, *numbers, label=f"{file}@{layer.name}"))
+        return _honest(layer, made_by(row, layer.name, *(int(each) if row.counts else each for each in numbers)))
 
 
-_PLAIN = {
-    "mean": mean,
-    "meansquare": mean_square,
-    "sumsquare": sum_square,
-    "norm": norm,
-    "diversity": diversity,
-}
-assert _PLAIN.keys() < FUNCTIONS.keys()
+def made_by(row: Function, *arguments: Any, **named: Any) -> Objective:
+    """The objective of a row of the language."""
+    made: Objective = row.make(*arguments, **named)
+    return made

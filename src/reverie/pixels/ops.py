@@ -22,6 +22,11 @@ LUMA = (0.299, 0.587, 0.114)  # how bright red, green and blue are (Rec. 601)
 _BAND = 1 << 20  # pixels of an integer picture that become floats at a time
 
 
+def size_of(image: Tensor) -> Size:
+    """(height, width) of an image [..., H, W]."""
+    return image.shape[-2], image.shape[-1]
+
+
 def unit(image: Tensor) -> Tensor:
     """``image`` as float32: integers over the whole range of their type become 0..1, floats stay what they are."""
     if image.is_floating_point():

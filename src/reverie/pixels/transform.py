@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import reduce
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,15 @@ from torch import Tensor
 
 from reverie.pixels.ops import mirrored, resize
 
-Transform = Callable[[Tensor, torch.Generator], Tensor]
+
+class Transform(Protocol):
+    """What the network sees of a picture: a function of an image [B, 3, H, W] and a generator to draw from.
+
+    Any function of two such arguments is one. It must let gradients through; what it returns may have another size.
+    """
+
+    def __call__(self, image: Tensor, generator: torch.Generator, /) -> Tensor:
+        """The image as it is shown, [B, 3, h, w]."""
 
 
 def compose(*transforms: Transform) -> Transform:

@@ -19,30 +19,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from reverie.errors import UnknownName, UsageError
+from reverie.recipe.functions import FUNCTIONS
 
 TargetKind = Literal["layer", "class", "channel", ""]
 Role = Literal["guide", "mask"]
-
-FUNCTIONS = {
-    "mean": "mean(stage3)",
-    "meansquare": "meansquare(stage3)",
-    "sumsquare": "sumsquare(stage3)",
-    "norm": "norm(stage3)",
-    "top": "top(stage3, 5)",
-    "bottom": "bottom(stage3, 5)",
-    "neuron": "neuron(stage3:42)",
-    "direction": "direction(stage3, flowers.jpg)",
-    "caricature": "caricature(stage3)",
-    "diversity": "diversity(stage3)",
-    "logit": "logit(owl)",
-    "logprob": "logprob(owl)",
-}
-"""Each function of an objective and a call of it."""
 
 DEFAULT = "default"
 """The word for the layer that a network dreams by default, the first where there are several."""
@@ -175,6 +160,19 @@ def parse_objective(text: str) -> tuple[Target, ...]:
     if text.strip().startswith(PYTHON):
         raise UsageError(f"The objective {text.strip()} is a value made in Python; hand it in again as objective=.")
     return _Reader(text).targets()
+
+
+def weighted_text(targets: Mapping[str, float]) -> str:
+    """``{"stage3": 1, "owl": -0.5}`` as the text of an objective; raises :class:`UsageError` for other weights."""
+    for name, weight in targets.items():
+        if not isinstance(name, str) or not isinstance(weight, int | float):
+            raise UsageError(f"An objective that is a mapping has names and numbers, not {name!r}: {weight!r}.")
+        if not 1 / GREATEST <= abs(weight) <= GREATEST:
+            raise UsageError(
+                f"The weight of {name!r} must be a number from {1 / GREATEST:g} to {GREATEST:g} or its negative, "
+                f"not {weight:g}."
+            )
+    return " ".join(f"{'-' if weight < 0 else '+'} {abs(weight)!r}*{named(name)}" for name, weight in targets.items())
 
 
 def named(text: str) -> str:
@@ -323,7 +321,8 @@ class _Reader:
         function = self.take()[1]
         self.take()
         if function not in FUNCTIONS:
-            raise UnknownName("function", function, FUNCTIONS, "docs/objectives.md")
+            known = [name for name, row in FUNCTIONS.items() if row.of != "image"]
+            raise UnknownName("function", function, known, "docs/objectives.md")
         made, others, arguments = self.target(), [], list[float | str]()
         if made.place is not None:
             raise self.wrong(f"{function}(...) takes no place")
@@ -338,32 +337,27 @@ class _Reader:
                 raise self.wrong(f"an argument of {function}(...) is missing before {text!r}")
             arguments.append(float(text) if group == "number" else _plain(text) if group == "quoted" else text)
         if not self.passed(")"):
-            raise self.wrong(f"{function}( is not closed; write {FUNCTIONS[function]}")
+            raise self.wrong(f"{function}( is not closed; write {FUNCTIONS[function].example}")
         made = replace(made, function=function, others=tuple(others), arguments=tuple(arguments))
         self.check(made)
         return made
 
     def check(self, made: Target) -> None:
         """Refuse a call whose arguments do not suit its function."""
+        row = FUNCTIONS[made.function]
         numbers = [each for each in made.arguments if not isinstance(each, str)]
         words = [each for each in made.arguments if isinstance(each, str)]
-        of_class = made.function in ("logit", "logprob")
-        least, most = {"top": (1, 1), "bottom": (1, 1), "direction": (0, 1), "caricature": (0, 1)}.get(
-            made.function, (0, 0)
-        )
+        about = self.class_like(made) if row.of == "class" else made.kind != "class" and not made.others
         fits = (
-            least <= len(numbers) <= most
+            row.of != "image"
+            and row.fits(numbers, words)
             and all(math.isfinite(each) for each in numbers)
-            and len(words) == (made.function == "direction")
             and (not words or isinstance(made.arguments[0], str))
-            and (made.channel is not None) == (made.function == "neuron")
-            and (
-                made.function not in ("top", "bottom") or (numbers[0] >= 1 and numbers[0] == int(numbers[0]))
-            )
-            and (self.class_like(made) if of_class else made.kind != "class" and not made.others)
+            and (made.channel is not None) == (row.of == "channel")
+            and about
         )
         if not fits:
-            raise self.wrong(f"{made.function}(...) is written like {FUNCTIONS[made.function]}")
+            raise self.wrong(f"{made.function}(...) is written like {row.example}")
 
     def alternative(self) -> tuple[str, bool]:
         """What stands behind '|', and whether it is the file of a mask."""

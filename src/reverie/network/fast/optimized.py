@@ -82,7 +82,7 @@ def _around(network: Network, graph: TracedGraph, device: torch.device, precisio
     return Optimized(**own, base=network, graph=graph, device=device, precision=precision)
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Optimized(Network):
     """A network that is rebuilt for each set of layers asked for: cut behind the deepest, batch norms folded,
     convolution and ReLU in one call.

@@ -12,7 +12,7 @@ from reverie.errors import UsageError
 from reverie.pixels.ops import LUMA
 from reverie.zoo.adopt.adapter import ImageAdapter, as_tensor
 
-Function = Callable[[Tensor], Any]
+ColorFunction = Callable[[Tensor], Any]
 Range = tuple[float, float]
 
 
@@ -60,7 +60,7 @@ def _numbers(what: str, value: Any, count: int) -> list[float]:
     return found
 
 
-def probed(function: Function) -> ImageAdapter:
+def probed(function: ColorFunction) -> ImageAdapter:
     """The same as ``function``, which maps each pixel alike by a matrix and an offset, from four samples of it.
 
     ``function`` takes RGB [B, 3, H, W] in 0..1.
@@ -70,7 +70,7 @@ def probed(function: Function) -> ImageAdapter:
     return ImageAdapter((seen[1:] - seen[0]).T.contiguous(), seen[0].clone())
 
 
-def functions(preprocess: Function, deprocess: Function | None) -> ImageAdapter:
+def functions(preprocess: ColorFunction, deprocess: ColorFunction | None) -> ImageAdapter:
     """Your own way into the network, held against your way back.
 
     ``preprocess`` takes RGB [B, 3, H, W] in 0..1 and gives [B, C, H, W]; ``deprocess`` the reverse. The
@@ -101,7 +101,7 @@ def functions(preprocess: Function, deprocess: Function | None) -> ImageAdapter:
     return ImageAdapter(_inverse(deprocess, x), torch.zeros(x.shape[1]), preprocess, opaque)
 
 
-def _into(preprocess: Function, image: Tensor) -> tuple[Tensor, bool]:
+def _into(preprocess: ColorFunction, image: Tensor) -> tuple[Tensor, bool]:
     """What ``preprocess`` makes of ``image``, and whether the gradient is lost on the way."""
     asked = image.clone().requires_grad_()
     opaque = False
@@ -124,7 +124,7 @@ def _into(preprocess: Function, image: Tensor) -> tuple[Tensor, bool]:
     return x, opaque
 
 
-def _back(deprocess: Function, x: Tensor) -> Tensor:
+def _back(deprocess: ColorFunction, x: Tensor) -> Tensor:
     try:
         return as_tensor(deprocess(x)).float()
     except Exception as error:
@@ -133,7 +133,7 @@ def _back(deprocess: Function, x: Tensor) -> Tensor:
         ) from None
 
 
-def _inverse(deprocess: Function, x: Tensor) -> Tensor:
+def _inverse(deprocess: ColorFunction, x: Tensor) -> Tensor:
     """The color matrix [C, 3] of the way in, from the way back around a middle gray."""
     middle = x.mean((2, 3), keepdim=True).expand_as(x)
     small = x.std((2, 3), keepdim=True).clamp_min(1e-6)
@@ -151,7 +151,7 @@ def _said(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0].rstrip(".")[:200]
 
 
-def callable_or_none(what: str, function: Any) -> Function | None:
+def callable_or_none(what: str, function: Any) -> ColorFunction | None:
     """``function`` where it can be called with one thing; :class:`UsageError` where it is something else."""
     if function is not None and not callable(function):
         raise UsageError(f"{what} must be a function, not {type(function).__name__}.")

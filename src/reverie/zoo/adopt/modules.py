@@ -17,7 +17,7 @@ from reverie.network import Layer, Network
 from reverie.pixels.ops import Size
 from reverie.zoo.adopt import colors
 from reverie.zoo.adopt.adapter import ImageAdapter
-from reverie.zoo.adopt.colors import Function, Range
+from reverie.zoo.adopt.colors import ColorFunction, Range
 from reverie.zoo.adopt.probe import Body, probe_module
 from reverie.zoo.catalog import synsets
 from reverie.zoo.labels import imagenet
@@ -39,8 +39,8 @@ def adopt(
     range: Range = (0.0, 1.0),
     order: Literal["rgb", "bgr"] = "rgb",
     channels: Literal[1, 3] | None = None,
-    preprocess: Function | None = None,
-    deprocess: Function | None = None,
+    preprocess: ColorFunction | None = None,
+    deprocess: ColorFunction | None = None,
     size: int | Size | None = None,
     labels: Sequence[str] = (),
     logits: str = "",

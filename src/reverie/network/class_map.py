@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-EXACT = 0.02
+EQUAL_LOGITS = 0.02
 """By how much, relative to the logits, the mean of the map may differ from them; bfloat16 alone takes 0.01."""
 
 
@@ -78,6 +78,6 @@ def class_map(network: Classifying) -> ClassMap | None:
             if activation.ndim != 4 or activation.shape[2:].numel() == 1:
                 continue
             error = (found.logits(activation).mean((2, 3)) - logits).norm() / logits.norm().clamp_min(1e-12)
-            if error < EXACT:
+            if error < EQUAL_LOGITS:
                 return found
     return None

@@ -36,8 +36,9 @@ function bar() {
     .map(([name, each]) => h("a", { href: `#/${name}`, "data-page": name }, each.label));
   const top = document.getElementById("top");
   if (!top) return;
-  const open = button("Queue", () => queue.toggle(), { icon: "list", class: "plain", id: "queue-button", "aria-expanded": "false" });
-  open.append(count);
+  const open = button("Queue", () => queue.toggle(), { icon: "list", bare: true, class: "plain", id: "queue-button", "aria-expanded": "false" });
+  open.classList.remove("icon");
+  open.append(h("span", { class: "word" }, "Queue"), count);
   fill(top, h("a", { class: "name", href: "#/dream", "aria-label": "Reverie" }, h("img", { src: "/static/icon.svg", alt: "", width: 24, height: 24 }), h("span", {}, "Reverie")),
     h("nav", { "aria-label": "Pages" }, links), open,
     button("Keys and help", showKeys, { icon: "help", bare: true, class: "plain" }), line);
@@ -70,6 +71,8 @@ function title() {
   count.hidden = !open.length;
   count.textContent = String(open.length);
   count.setAttribute("aria-label", `${open.length} waiting`);
+  if (!document.hidden) world.news = "";
+  if (world.news) { document.title = world.news; return; }
   const running = open.find((job) => job.state === "running");
   const share = running?.progress?.total ? (running.progress.index + 1) / running.progress.total : 0;
   line.style.transform = `scaleX(${running ? share : 0})`;

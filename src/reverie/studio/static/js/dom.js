@@ -144,6 +144,21 @@ export function duration(seconds) {
   return `${(seconds / 3600).toFixed(1)} h`;
 }
 
+/**
+ * A place for a picture that is still being made: `show` puts it there, or ends the waiting without one.
+ * @param {number} width @param {number} height @returns {any}
+ */
+export function awaited(width, height) {
+  const image = h("img", { alt: "", width, height, hidden: true });
+  const made = h("span", { class: "shot waiting", style: `aspect-ratio:${width}/${height}` }, image);
+  made.show = (/** @type {string | null} */ url) => {
+    made.classList.remove("waiting");
+    made.filled = Boolean(url);
+    if (url) { image.src = url; image.hidden = false; }
+  };
+  return made;
+}
+
 /** Call `act` once nothing has happened for `wait` ms. @template {any[]} A @param {(...args: A) => void} act @param {number} wait */
 export function settled(act, wait) {
   let timer = 0;

@@ -55,7 +55,9 @@ export async function open() {
     select("order", "Order", [["newest", "newest first"], ["oldest", "oldest first"], ["rating", "best first"], ["size", "largest file first"]])];
   const binButton = button("Bin", () => { bin = !bin; binButton.setAttribute("aria-pressed", String(bin)); begin(); }, { icon: "bin", "aria-pressed": "false" });
   const closer = button("Smaller or larger thumbnails", () => { choose("thumbs", ({ 160: 220, 220: 320, 320: 160 })[/** @type {160} */ (choice("thumbs", 220))] ?? 220); layout(); }, { icon: "grid", bare: true });
-  fill(root.querySelector(".filters"), words, filters, binButton, closer, count);
+  const filterBar = /** @type {Element} */ (root.querySelector(".filters"));
+  const narrow = button("Filters", () => narrow.setAttribute("aria-expanded", String(filterBar.classList.toggle("open"))), { class: "narrow", "aria-expanded": "false" });
+  fill(filterBar, words, narrow, h("div", { class: "choices" }, filters), binButton, closer, count);
   words.addEventListener("input", settled(() => begin(), 160));
 
   async function begin() {
@@ -103,6 +105,7 @@ export async function open() {
     const first = Math.max(0, Math.floor(-top / row) - 2), last = Math.ceil((window.innerHeight - top) / row) + 2;
     const from = first * columns, to = Math.min(current.total, last * columns);
     for (const [place, cell] of cells) if (place < from || place >= to) { cell.remove(); cells.delete(place); }
+    let added = false;
     for (let place = from; place < to; place++) {
       const picture = current.found.get(place);
       if (!picture) {
@@ -111,9 +114,11 @@ export async function open() {
       } else if (!cells.has(place)) {
         const cell = make(place, picture);
         cells.set(place, cell);
-        wall.append(cell);
+        added = true;
       }
     }
+    // In the order in which they are seen, for those who go through them one by one.
+    if (added) wall.append(...[...cells].sort(([one], [other]) => one - other).map(([, cell]) => cell));
     mark();
   }
 

@@ -1,6 +1,6 @@
 // Presets as cards that show what each does to this very picture.
 
-import { button, dialog, fill, h, toast } from "./dom.js";
+import { awaited, button, dialog, fill, h, toast } from "./dom.js";
 import { engine, Previews } from "./engine.js";
 import { asked, choosePreset, undo, wish, world } from "./state.js";
 
@@ -33,13 +33,13 @@ export function looks() {
 
   /** @param {any} look */
   function card(look) {
-    const shot = h("img", { class: "shot waiting", alt: "", width: 160, height: 120 });
+    const shot = awaited(160, 120);
     const made = h("button", { type: "button", class: "card", "aria-pressed": String(wish.preset === look.name), title: look.about, disabled: !look.ready,
       onclick: () => choose(look) }, shot, h("span", { class: "label" }, look.title), look.own ? h("span", { class: "mark" }, "own") : null,
     look.ready ? null : h("span", { class: "mark" }, look.network));
     made.look = look;
     made.shot = shot;
-    if (!look.ready) shot.classList.remove("waiting");
+    if (!look.ready) shot.show(null);
     return made;
   }
 
@@ -61,9 +61,9 @@ export function looks() {
       wish: asked({ preset: each.look.name, settings: network(each.look), mask: null, guides: [] }), side: 160, patient: true,
       show: (/** @type {string | null} */ url, /** @type {string | null} */ error, /** @type {boolean} */ partial) => {
         if (partial) return;
-        each.shot.classList.remove("waiting");
-        if (url) { each.shot.src = url; each.shownFor = whose; }
-        else { each.shownFor = whose; each.title = error ?? ""; }
+        each.shot.show(url);
+        each.shownFor = whose;
+        if (!url) each.title = error ?? "";
       },
     }))).catch(() => { shownFor = ""; });
   }

@@ -133,6 +133,7 @@ export class MaskTool {
     this.toggle.setAttribute("aria-pressed", String(on));
     this.tools.hidden = !on;
     this.ring.hidden = !on;
+    this.stage.root.classList.toggle("masking", on);
     if (on) {
       this.ready();
       this.stage.painter = (event, kind) => this.draw(event, kind);

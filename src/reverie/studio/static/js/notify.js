@@ -1,7 +1,7 @@
 // Saying that a dream is done: in the title, by a notification and a sound, and only while nobody looks at the page.
 
 import { button, h, say, toast } from "./dom.js";
-import { choice, choose } from "./state.js";
+import { choice, choose, world } from "./state.js";
 
 /** @param {any} job */
 export function finished(job) {
@@ -11,7 +11,7 @@ export function finished(job) {
     if (!done) toast(`${job.title}: ${job.error}`, null, "wrong");
     return;
   }
-  document.title = `${done ? "✓ done" : "✗ failed"} · ${job.title} · Reverie`;
+  world.news = `${done ? "✓ done" : "✗ failed"} · ${job.title} · Reverie`;  // stays until somebody looks
   if (choice("notify", false) && "Notification" in window && Notification.permission === "granted") {
     const note = new Notification(done ? "The dream is done" : "The dream failed", { body: job.title, icon: "/static/icon.svg", tag: job.id });
     note.onclick = () => { window.focus(); location.hash = `#/job/${job.id}`; note.close(); };

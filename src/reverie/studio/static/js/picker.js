@@ -1,6 +1,6 @@
 // Classes, layers and channels, chosen from small pictures of what each of them dreams.
 
-import { button, dialog, fill, h } from "./dom.js";
+import { awaited, button, dialog, fill, h } from "./dom.js";
 import { Previews } from "./engine.js";
 import { names, quoted } from "./objective.js";
 import { effective } from "./state.js";
@@ -39,7 +39,7 @@ export async function picker(get, put) {
     seen.disconnect();
     const all = entries();
     fill(cards, all.map((/** @type {any} */ each) => {
-      const shot = h("img", { class: "shot waiting", alt: "", width: SIDE, height: SIDE, style: "aspect-ratio:1" });
+      const shot = awaited(SIDE, SIDE);
       const made = h("button", { type: "button", class: "card", title: each.whole, "aria-label": each.whole, onclick: () => add(each.text) }, shot, h("span", { class: "label" }, each.label));
       Object.assign(made, { entry: each, shot });
       seen.observe(made);
@@ -49,10 +49,10 @@ export async function picker(get, put) {
   }
 
   function ask() {
-    const wanted = /** @type {any[]} */ ([...cards.children]).filter((each) => each.seen && each.entry && !each.shot.src).slice(0, 60);
+    const wanted = /** @type {any[]} */ ([...cards.children]).filter((each) => each.seen && each.entry && !each.shot.filled).slice(0, 60);
     void previews.want(wanted.map((each) => ({
       wish: { source: null, settings: { network, objective: each.entry.text, size: `${SIDE}x${SIDE}` } }, side: SIDE, patient: true,
-      show: (url, error, partial) => { if (!partial) { each.shot.classList.remove("waiting"); if (url) each.shot.src = url; else each.title = error ?? ""; } },
+      show: (url, error, partial) => { if (!partial) { each.shot.show(url); if (!url) each.title = error ?? ""; } },
     }))).catch(() => {});
   }
 

@@ -1,6 +1,6 @@
 // Feature visualization: what a class, a layer or a channel means to the network, out of noise or out of the picture.
 
-import { button, fill, h, run } from "./dom.js";
+import { awaited, button, fill, h, run } from "./dom.js";
 import { engine, Previews } from "./engine.js";
 import { objectiveField, names, quoted } from "./objective.js";
 import { Stage } from "./stage.js";
@@ -56,7 +56,7 @@ export async function open() {
     const of = found.layers.find((/** @type {any} */ each) => each.name === layer.value);
     const all = of ? Array.from({ length: of.channels }, (_, at) => ({ label: String(at), text: `${quoted(of.name)}:${at}` })) : found.classes.map((/** @type {string} */ each) => ({ label: each.split(",")[0], text: quoted(each.split(",")[0]) }));
     fill(sheet, all.map((/** @type {any} */ each) => {
-      const shot = h("img", { class: "shot waiting", alt: "", width: SIDE, height: SIDE, style: "aspect-ratio:1" });
+      const shot = awaited(SIDE, SIDE);
       const made = h("button", { type: "button", class: "card", "aria-label": each.text, onclick: () => { objective = each.text; choose("feature", objective); field.update(); } }, shot, h("span", { class: "label small" }, each.label));
       Object.assign(made, { entry: each, shot });
       seen.observe(made);
@@ -65,10 +65,10 @@ export async function open() {
   }
 
   function ask() {
-    const wanted = /** @type {any[]} */ ([...sheet.children]).filter((each) => each.seen && !each.shot.src).slice(0, 60);
+    const wanted = /** @type {any[]} */ ([...sheet.children]).filter((each) => each.seen && !each.shot.filled).slice(0, 60);
     void previews.want(wanted.map((each) => ({
       wish: { source: null, settings: { network: effective("network"), objective: each.entry.text, size: `${SIDE}x${SIDE}` } }, side: SIDE, patient: true,
-      show: (url, _error, partial) => { if (!partial) { each.shot.classList.remove("waiting"); if (url) each.shot.src = url; } },
+      show: (url, _error, partial) => { if (!partial) each.shot.show(url); },
     }))).catch(() => {});
   }
 

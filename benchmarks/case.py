@@ -43,5 +43,8 @@ NETWORKS = {
     "alexnet": "relu4",
     "squeezenet1_0": "fire7",
     "squeezenet1_1": "fire7",
+    "efficientnet_lite0": "blocks.4.1",
+    "efficientnet_lite1": "blocks.4.1",
+    "efficientnet_lite2": "blocks.4.1",
     "motif": "stage3",
 }

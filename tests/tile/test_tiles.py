@@ -41,6 +41,8 @@ MIDDLE = {
     "alexnet": "relu5 + pool1",
     "vgg16": "relu3_3",
     "vgg19": "pool2",
+    "efficientnet_lite0": "block4 + stem",
+    "efficientnet_lite2": "block5",
 }
 DEEP = {
     "motif": "logits:3 + stage2",
@@ -51,6 +53,7 @@ DEEP = {
     "resnet50": "layer4 + class:3",
     "squeezenet1_0": "conv10",
     "vgg16": "relu5_3",
+    "efficientnet_lite2": "block12 + class:7",
 }
 
 

@@ -71,6 +71,7 @@ web/node_modules/.installed: web/package-lock.json
 page: $(VENV)/.dev web/node_modules/.installed  ## build the page that dreams in the browser into dist/page (needs Node 20)
 	web/node_modules/.bin/tsc -p web
 	$(BIN)/python web/build.py dist/page
+	rm -rf dist/space && cp -r dist/page dist/space && cp web/space/README.md dist/space/
 
 clean:  ## remove everything that was made here
 	rm -rf $(VENV) out build dist web/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

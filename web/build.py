@@ -45,18 +45,20 @@ WASM = {
     "wasm": ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"),
     "webgpu": ("ort.webgpu.bundle.min.mjs", "ort-wasm-simd-threaded.asyncify.wasm"),
 }
-LATER = ("ort/ort.webgpu", "ort/ort-wasm-simd-threaded.asyncify", "data/efficientnet")  # fetched when they are needed
 
 
-def build(out: Path, networks: Sequence[str] = tuple(GRAPHS)) -> dict[str, Any]:
-    """Write the page into ``out``, replacing what a build wrote there before; returns what stands in page.json."""
+def build(out: Path, networks: Sequence[str] = tuple(GRAPHS), effort: int = 9) -> dict[str, Any]:
+    """Write the page into ``out``, replacing what a build wrote there before; returns what stands in page.json.
+
+    ``effort`` is that of packing, 0 (seconds) to 9 (a minute).
+    """
     if out.exists() and any(out.iterdir()) and not (out / "sw.js").exists():
         raise SystemExit(f"{out} holds something else; name an empty folder.")
     if not RUNTIME.is_dir():
         raise SystemExit("onnxruntime-web is not installed; run npm ci --prefix web.")
     made = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
     try:
-        told = _written(made, networks)
+        told = _written(made, networks, effort)
         if out.exists():
             shutil.rmtree(out)
         made.chmod(0o755)
@@ -66,7 +68,7 @@ def build(out: Path, networks: Sequence[str] = tuple(GRAPHS)) -> dict[str, Any]:
     return told
 
 
-def _written(made: Path, networks: Sequence[str]) -> dict[str, Any]:
+def _written(made: Path, networks: Sequence[str], effort: int) -> dict[str, Any]:
     for name in ("index.html", "style.css", "manifest.webmanifest", "icon.svg"):
         shutil.copy(HERE / name, made / name)
     shutil.copytree(HERE / "src", made / "src")
@@ -80,8 +82,8 @@ def _written(made: Path, networks: Sequence[str]) -> dict[str, Any]:
         "version": __version__,
         "runtime": f"onnxruntime-web {version}",
         "fields": fields(),
-        "runtimes": {kind: _runtime(made, *files) for kind, files in WASM.items()},
-        "networks": [found for name in networks if (found := _network(made, name)) is not None],
+        "runtimes": {kind: _runtime(made, *files, effort) for kind, files in WASM.items()},
+        "networks": [found for name in networks if (found := _network(made, name, effort)) is not None],
     }
     known = [each["name"] for each in told["networks"]]
     told["presets"] = looks(known)
@@ -113,7 +115,7 @@ def looks(networks: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _network(made: Path, name: str) -> dict[str, Any] | None:
+def _network(made: Path, name: str, effort: int) -> dict[str, Any] | None:
     layers, half, about = GRAPHS[name]
     try:
         network = zoo.load(name, offline=True)
@@ -123,17 +125,18 @@ def _network(made: Path, name: str) -> dict[str, Any] | None:
     manifest = export(network, layers, made / "data", half=half)
     data = (made / "data" / manifest.file).read_bytes()
     (made / "data" / manifest.file).unlink()
-    packed = gzip.compress(data[::2] + data[1::2], 9, mtime=0)
+    packed = gzip.compress(data[::2] + data[1::2], max(1, effort), mtime=0)
     path = f"data/{name}.onnx.planes.gz"
     (made / path).write_bytes(packed)
     graph = {"url": path, "packing": "planes", "packed": len(packed), "size": len(data)}
     return {"name": name, "about": about, "graph": graph, "manifest": f"data/{name}.json", "rounded": manifest.rounded}
 
 
-def _runtime(made: Path, module: str, wasm: str) -> dict[str, Any]:
+def _runtime(made: Path, module: str, wasm: str, effort: int) -> dict[str, Any]:
     shutil.copy(RUNTIME / "dist" / module, made / "ort" / module)
     data = (RUNTIME / "dist" / wasm).read_bytes()
-    filters = [{"id": lzma.FILTER_LZMA1, "preset": 9, "dict_size": 1 << 24, "lc": 4, "lp": 0, "pb": 0, "nice_len": 273}]
+    how = {"dict_size": 1 << 24, "lc": 4, "lp": 0, "pb": 0} | ({"nice_len": 273} if effort == 9 else {})
+    filters = [{"id": lzma.FILTER_LZMA1, "preset": effort, **how}]
     packed = lzma.compress(data, lzma.FORMAT_ALONE, filters=filters)
     (made / "ort" / f"{wasm}.lzma").write_bytes(packed)
     file = {"url": f"ort/{wasm}.lzma", "packing": "lzma", "packed": len(packed), "size": len(data)}

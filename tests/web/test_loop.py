@@ -19,14 +19,21 @@ from reverie.export import export
 from reverie.loop.plan import prepare
 from reverie.pixels.ops import cropped, resize
 from reverie.recipe.model import Recipe
+from tests.web.conftest import WEB, absent
 
-WEB = Path(__file__).parents[2] / "web"
 LAYERS = ("stage1", "stage2", "stage3", "stage4", "classes")
 SHORT = {"size": "96", "smallest": 64, "steps": 6}
 
 RECIPES: dict[str, dict[str, Any]] = {
     "default": {"size": "144", "smallest": 64},
-    "classes": {"size": "144", "smallest": 64, "objective": "owl|rose", "certainty": 0.3, "seed": 7, "detail": "carry"},
+    "classes": {
+        "size": "144",
+        "smallest": 64,
+        "objective": "owl|rose",
+        "certainty": 0.3,
+        "seed": 7,
+        "detail": "carry",
+    },
     "classic": {
         "size": "144",
         "objective": "0.3*stage3 + butterfly",
@@ -73,7 +80,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 
 def node(*arguments: str, source: str = "") -> str:
     if shutil.which("node") is None or not (WEB / "node_modules" / "onnxruntime-web").is_dir():
-        pytest.skip("needs node, and npm ci --prefix web")
+        absent("node or onnxruntime-web is not installed (npm ci --prefix web), so the page's loop is not tried out")
     ran = subprocess.run(
         ["node", *arguments], cwd=WEB, input=source, capture_output=True, text=True, check=False, timeout=600
     )
@@ -125,7 +132,9 @@ def test_resizing_is_that_of_torch(size, tmp_path):
         const made = [resize, fittedMask].map((each) => [...each(image, [{size[0]}, {size[1]}]).data]);
         console.log(JSON.stringify(made));
     """)
-    linear = torch.nn.functional.interpolate(image, size, mode="bilinear", antialias=True, align_corners=False)
+    linear = torch.nn.functional.interpolate(
+        image, size, mode="bilinear", antialias=True, align_corners=False
+    )
     for got, wanted in zip(found, (resize(image, size), linear), strict=True):
         assert np.allclose(got, wanted.flatten().numpy(), atol=2e-6)
 
@@ -191,7 +200,12 @@ def correlations(graphs: Path, folder: Path, names: list[str], more: dict[str, A
     mask = planes("mask", ramp[None] / np.float32(255))
     wanted = {name: {**RECIPES[name], **more} for name in names}
     dreams = [
-        {"source": source, "mask": mask if "mask" in each else None, "recipe": full(each), "out": str(folder / name)}
+        {
+            "source": source,
+            "mask": mask if "mask" in each else None,
+            "recipe": full(each),
+            "out": str(folder / name),
+        }
         for name, each in wanted.items()
     ]
     job = {"graph": str(graphs / "motif.onnx"), "manifest": str(graphs / "motif.json"), "dreams": dreams}
@@ -200,7 +214,9 @@ def correlations(graphs: Path, folder: Path, names: list[str], more: dict[str, A
     found = {}
     for name, each in wanted.items():
         options = {**each, "mask": str(folder / "mask.png")} if "mask" in each else each
-        python = reverie.dream(pixels, network="motif", precision="fp32", threads=1, **options).pixels[0].numpy()
+        python = (
+            reverie.dream(pixels, network="motif", precision="fp32", threads=1, **options).pixels[0].numpy()
+        )
         page = np.fromfile(folder / name, "<f4").reshape(python.shape)
         size = python.shape[1:]
         still = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255

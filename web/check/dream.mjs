@@ -27,6 +27,7 @@ for (const each of job.dreams) {
   const plan = planned(each.recipe, manifest, [source.height, source.width]);
   /** @type {import("../src/dream/planes.js").Planes | null} */
   let last = null;
-  for await (const frame of render(plan, source, network, { mask: each.mask && (await read(each.mask)) })) last = frame.image;
+  for await (const frame of render(plan, source, network, { mask: each.mask && (await read(each.mask)) }))
+    last = frame.image;
   await writeFile(each.out, Buffer.from(/** @type {any} */ (last).data.buffer));
 }

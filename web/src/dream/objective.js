@@ -18,7 +18,11 @@ import { Refused, nearest } from "../recipe/refused.js";
  */
 /** @typedef {{weight: number, kind: string, name: string, channel: number | null, others: string[], call: string}} Target */
 
-const TOKEN = /\s*(?:("(?:[^"]|"")*"|'(?:[^']|'')*')|(\d+\.?\d*(?:[eE][+-]?\d+)?(?![\w.])|\.\d+(?![\w.]))|([^\s"'*:+\-|(),@;]+)|([*:+\-|(),@]))/y;
+const QUOTED = /("(?:[^"]|"")*"|'(?:[^']|'')*')/.source;
+const NUMBER = /(\d+\.?\d*(?:[eE][+-]?\d+)?(?![\w.])|\.\d+(?![\w.]))/.source;
+const WORD = /([^\s"'*:+\-|(),@;]+)/.source;
+const MARK = /([*:+\-|(),@])/.source;
+const TOKEN = new RegExp(`\\s*(?:${QUOTED}|${NUMBER}|${WORD}|${MARK})`, "y");
 const CALLS = ["mean", "meansquare", "logit", "logprob"];
 const PENALTIES = ["tv", "l1", "l2", "blur", "energy", "distance"];
 const GREATEST = 1e12;
@@ -52,7 +56,8 @@ export function parse(text) {
   const found = [];
   let at = 0;
   const wrong = (/** @type {string} */ what) => new Refused(`The objective '${text}' cannot be read: ${what}.`);
-  const is = (/** @type {string} */ mark, ahead = 0) => tokens[at + ahead]?.kind === "mark" && tokens[at + ahead].text === mark;
+  const is = (/** @type {string} */ mark, ahead = 0) =>
+    tokens[at + ahead]?.kind === "mark" && tokens[at + ahead].text === mark;
   const take = () => {
     if (at >= tokens.length) throw wrong("it ends where a name should stand");
     return tokens[at++];
@@ -72,10 +77,13 @@ export function parse(text) {
       token = name();
     }
     let channel = null;
+    if (token.text === "group" && is(":"))
+      throw new Refused("This page knows no groups of classes; name the classes, as in owl|rose.");
     if (is(":")) {
       at++;
       const number = take();
-      if (!/^\d{1,9}$/.test(number.text)) throw wrong(`after ':' the number of a channel must stand, not '${number.text}'`);
+      if (!/^\d{1,9}$/.test(number.text))
+        throw wrong(`after ':' the number of a channel must stand, not '${number.text}'`);
       channel = Number(number.text);
     }
     if (is("@")) throw new Refused("This page dreams no single neurons; leave out the '@' in the objective.");
@@ -103,13 +111,15 @@ export function parse(text) {
     else if (found.length) throw wrong(`between terms a + or - is missing before '${tokens[at].text}'`);
     if (tokens[at]?.kind === "number" && is("*", 1)) {
       const size = Number(take().text);
-      if (!(size >= 1 / GREATEST && size <= GREATEST)) throw wrong(`a weight must lie between ${1 / GREATEST} and ${GREATEST}`);
+      if (!(size >= 1 / GREATEST && size <= GREATEST))
+        throw wrong(`a weight must lie between ${1 / GREATEST} and ${GREATEST}`);
       weight *= size;
       at++;
     }
     if (tokens[at]?.kind === "word" && is("(", 1)) {
       const call = take().text;
-      if (!CALLS.includes(call)) throw new Refused(`This page has no function '${call}' for objectives; it knows ${CALLS.join(", ")}.`);
+      if (!CALLS.includes(call))
+        throw new Refused(`This page has no function '${call}' for objectives; it knows ${CALLS.join(", ")}.`);
       at++;
       const made = target();
       if (!is(")")) throw wrong(`${call}( is not closed`);
@@ -119,7 +129,8 @@ export function parse(text) {
       found.push({ ...target(), weight });
     }
   }
-  if (!found.length) throw new Refused("The objective is empty; name a layer or a class, for example 'stage3' or 'owl'.");
+  if (!found.length)
+    throw new Refused("The objective is empty; name a layer or a class, for example 'stage3' or 'owl'.");
   return found;
 }
 
@@ -134,7 +145,8 @@ function tokenized(text) {
   while (position < end) {
     TOKEN.lastIndex = position;
     const match = TOKEN.exec(text);
-    if (!match) throw new Refused(`The objective '${text}' cannot be read at '${text.slice(position).trim().slice(0, 20)}'.`);
+    if (!match)
+      throw new Refused(`The objective '${text}' cannot be read at '${text.slice(position).trim().slice(0, 20)}'.`);
     const [, quoted, number, word, mark] = match;
     if (quoted) made.push({ kind: /** @type {const} */ ("quoted"), text: unquoted(quoted) });
     else if (number) made.push({ kind: /** @type {const} */ ("number"), text: number });
@@ -180,11 +192,16 @@ function terms(known, target, certainty) {
   }
   if (layer) {
     const mean = target.call === "mean";
-    return [{ ...blank, layer: layer.name, energy: mean ? 0 : target.call === "meansquare" ? 2 : 1, mean: mean ? 1 : 0 }];
+    return [
+      { ...blank, layer: layer.name, energy: mean ? 0 : target.call === "meansquare" ? 2 : 1, mean: mean ? 1 : 0 },
+    ];
   }
-  if (!ofClasses && (target.call || target.channel !== null || target.kind === "layer")) throw unknown(known, name, "layer");
-  if (PENALTIES.includes(name) && !ofClasses) throw new Refused(`This page has no penalties such as '${name}'; leave it out.`);
-  if (!known.classes) throw new Refused(`The network ${known.network} has no classes on this page; name one of its layers.`);
+  if (!ofClasses && (target.call || target.channel !== null || target.kind === "layer"))
+    throw unknown(known, name, "layer");
+  if (PENALTIES.includes(name) && !ofClasses)
+    throw new Refused(`This page has no penalties such as '${name}'; leave it out.`);
+  if (!known.classes)
+    throw new Refused(`The network ${known.network} has no classes on this page; name one of its layers.`);
   const classes = [name, ...target.others].map((each) => classOf(known, each));
   const label = classes.map((each) => known.labels[each]).join("|");
   const made = { ...blank, name: label, classes };
@@ -244,8 +261,11 @@ function plain(name) {
  */
 function unknown(known, name, kind) {
   const layers = known.layers.flatMap((each) => [each.name, ...each.aliases]);
-  const names = kind === "layer" ? layers : [...layers, ...known.labels.flatMap((label) => label.split(",").map(plain))];
+  const names =
+    kind === "layer" ? layers : [...layers, ...known.labels.flatMap((label) => label.split(",").map(plain))];
   const near = nearest(name, names);
-  const remedy = near.length ? `; did you mean '${near.join("' or '")}'?` : `; this page has the layers ${layers.slice(0, 8).join(", ")}.`;
+  const remedy = near.length
+    ? `; did you mean '${near.join("' or '")}'?`
+    : `; this page has the layers ${layers.slice(0, 8).join(", ")}.`;
   return new Refused(`There is no ${kind} '${name}' in ${known.network}${remedy}`);
 }

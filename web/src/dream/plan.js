@@ -15,6 +15,7 @@ const MULTIPLE = 16; // pixels that sides are rounded up to, as padded for the n
 /** Fields that this page has no other value for: name -> the only value. */
 export const FIXED = {
   guide: [],
+  groups: [],
   optimizer: "ascent",
   smooth: "none",
   pyramid: "undecimated",
@@ -43,8 +44,8 @@ export const FIXED = {
  */
 export function planned(recipe, known, native) {
   for (const [name, only] of Object.entries(FIXED)) {
-    if (name in recipe && String(recipe[name]).toLowerCase() !== String(only)) {
-      throw new Refused(`This page cannot dream with '${name}' other than ${only || "nothing"}; use the command line for that.`);
+    if (name in recipe && JSON.stringify(recipe[name]) !== JSON.stringify(only)) {
+      throw new Refused(`This page cannot dream with '${name}' other than its default; use the command line for that.`);
     }
   }
   const size = sized(recipe.size, native);
@@ -53,7 +54,9 @@ export function planned(recipe, known, native) {
   const perText = texts.map((text) => resolved(known, text, recipe.certainty));
   return {
     size,
-    octaves: octaves.map((each, at) => octave(recipe, known, each, at, octaves.length, perText[Math.min(at, perText.length - 1)])),
+    octaves: octaves.map((each, at) =>
+      octave(recipe, known, each, at, octaves.length, perText[Math.min(at, perText.length - 1)]),
+    ),
     detail: recipe.detail,
     color: recipe.color,
     blend: recipe.blend,
@@ -96,7 +99,9 @@ export function sizes(final, recipe) {
     factors = factors.filter((factor) => short * factor >= Math.min(LEAST, short));
   }
   const seen = new Set([String(final)]);
-  const below = factors.map((factor) => scaled(final, factor)).filter((size) => !seen.has(String(size)) && seen.add(String(size)));
+  const below = factors
+    .map((factor) => scaled(final, factor))
+    .filter((size) => !seen.has(String(size)) && seen.add(String(size)));
   const over = Array.from({ length: above }, (_, k) => scaled(final, scale ** (k + 1)));
   return [...below, final, ...over];
 }

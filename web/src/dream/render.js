@@ -74,7 +74,8 @@ export async function* render(plan, source, network, { mask = null, octave = 0, 
       const done = index + 1 === total;
       if (step.ended && !done) passed = handed(plan.detail, base, begun, image);
       const seen = result(plan, image, base, source, fitted, mask, done);
-      if (step.ended && !seen.data.every(Number.isFinite)) throw new Error("The network gave values that are no numbers.");
+      if (step.ended && !seen.data.every(Number.isFinite))
+        throw new Error("The network gave values that are no numbers.");
       yield {
         image: seen,
         octave: at,
@@ -205,7 +206,8 @@ async function* octaveSteps(plan, now, at, image, mask, network) {
  */
 async function slope(balance, terms, network, seen, held) {
   const weights = terms.map((term) => term.weight);
-  const scored = (/** @type {Float32Array} */ scores) => weights.reduce((sum, weight, at) => sum + weight * scores[at], 0);
+  const scored = (/** @type {Float32Array} */ scores) =>
+    weights.reduce((sum, weight, at) => sum + weight * scores[at], 0);
   if (!balance || held) {
     const wanted = weights.map((weight, at) => (held ? weight / held[at] : weight));
     const { scores, gradients } = await network.gradients(seen, [wanted]);

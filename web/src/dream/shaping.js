@@ -43,7 +43,8 @@ function filtered(image, [middle, near, far], gap) {
       const row = plane + y * width;
       const [a, b, d, e] = [-2, -1, 1, 2].map((step) => plane + mirroredIndex(y + step * gap, height) * width);
       for (let x = 0; x < width; x++) {
-        down[x + 2 * gap] = middle * from[row + x] + near * (from[b + x] + from[d + x]) + far * (from[a + x] + from[e + x]);
+        down[x + 2 * gap] =
+          middle * from[row + x] + near * (from[b + x] + from[d + x]) + far * (from[a + x] + from[e + x]);
       }
       for (let x = 0; x < 2 * gap; x++) {
         down[x] = down[2 * gap + left[x]];

@@ -14,7 +14,8 @@ export class Engine {
   constructor(url) {
     this.worker = new Worker(url, { type: "module" });
     this.worker.onmessage = ({ data }) => this.#hear(data);
-    this.worker.onerror = () => this.#hear({ type: "failed", id: this.id, text: "The page's worker could not be started; reload the page." });
+    this.worker.onerror = () =>
+      this.#hear({ type: "failed", id: this.id, text: "The page's worker could not be started; reload the page." });
     this.id = 0;
     /** @type {Listener} */
     this.listener = {};

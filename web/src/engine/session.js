@@ -5,7 +5,15 @@ import { Refused } from "../recipe/refused.js";
 /** @typedef {import("../dream/planes.js").Planes} Planes */
 /** @typedef {import("../dream/objective.js").Term} Term */
 /** @typedef {import("../dream/objective.js").Known & {test: Test}} Manifest what stands beside an exported graph */
-/** @typedef {{size: [number, number], terms: any[], weights: number[], scores: number[], gradient: string, cosine: number}} Test */
+/**
+ * @typedef {object} Test
+ * @property {[number, number]} size
+ * @property {any[]} terms
+ * @property {number[]} weights
+ * @property {number[]} scores
+ * @property {string} gradient float32, base64
+ * @property {number} cosine with that gradient which is close enough
+ */
 
 export class StepNetwork {
   /**
@@ -50,7 +58,11 @@ export class StepNetwork {
     const marks = new Float32Array(count * labels.length);
     terms.forEach((term, at) => term.classes.forEach((each) => (marks[at * labels.length + each] = 1)));
     this.#feed("classes", marks, [count, labels.length]);
-    this.#feed("against", Float32Array.from(terms, (term) => term.against), [count]);
+    this.#feed(
+      "against",
+      Float32Array.from(terms, (term) => term.against),
+      [count],
+    );
   }
 
   /**
@@ -87,8 +99,14 @@ export async function selfTest(network) {
   const image = waves(height, width);
   network.begin(
     test.terms.map((term) => ({
-      weight: 1, name: "", layer: term.layer ?? "", energy: 1, mean: 0, channel: null,
-      classes: term.classes ?? [], against: term.against ?? 0,
+      weight: 1,
+      name: "",
+      layer: term.layer ?? "",
+      energy: 1,
+      mean: 0,
+      channel: null,
+      classes: term.classes ?? [],
+      against: term.against ?? 0,
     })),
   );
   const found = await network.gradients(image, [test.weights]);

@@ -26,7 +26,7 @@ export async function fetched(file, arrived = () => {}) {
 async function gathered(stream, arrived) {
   const parts = [];
   let total = 0;
-  for (const reader = stream.getReader(); ; ) {
+  for (const reader = stream.getReader(); ;) {
     const { done, value } = await reader.read();
     if (done) break;
     parts.push(value);

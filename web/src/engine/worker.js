@@ -60,7 +60,7 @@ function ready(setting) {
  * @returns {Promise<Running>}
  */
 async function found(setting) {
-  const wanted = setting.prefer === "webgpu" && !gaveUp ? "webgpu" : "wasm";
+  const wanted = setting.prefer === "webgpu" && !gaveUp && (await adapter()) ? "webgpu" : "wasm";
   if (engine && engine.name === setting.network.name && engine.kind === wanted) return engine;
   engine = null;
   if (wanted === "webgpu") {
@@ -75,10 +75,19 @@ async function found(setting) {
   return engine;
 }
 
+/** Whether the browser has a graphics adapter for WebGPU; many name the interface and have none. */
+async function adapter() {
+  const found = await /** @type {any} */ (navigator).gpu?.requestAdapter().catch(() => null);
+  return Boolean(found);
+}
+
 /** @param {unknown} error */
 function giveUp(error) {
   gaveUp = error instanceof Error ? error.message.split("\n")[0].slice(0, 160) : String(error);
-  say({ type: "note", text: `WebGPU cannot be used here (${gaveUp.replace(/\.$/, "")}); dreaming goes on with WebAssembly.` });
+  say({
+    type: "note",
+    text: `WebGPU cannot be used here (${gaveUp.replace(/\.$/, "")}); dreaming goes on with WebAssembly.`,
+  });
 }
 
 /**
@@ -86,10 +95,6 @@ function giveUp(error) {
  * @param {Setting} setting
  */
 async function started(kind, setting) {
-  if (kind === "webgpu") {
-    const gpu = /** @type {any} */ (navigator).gpu;
-    if (!gpu || !(await gpu.requestAdapter())) throw new Refused("the browser offers no adapter");
-  }
   const { graph, manifest, name } = setting.network;
   const progress = counting();
   const [ort, bytes, about] = await Promise.all([
@@ -155,7 +160,7 @@ async function dream({ id, setting, recipe, source, mask }) {
     /** @type {{octave: number, passed: any}} */
     let from = { octave: 0, passed: null };
     say({ type: "planned", id, kind: now.kind, total: plan.octaves.reduce((sum, each) => sum + each.steps, 0) });
-    for (let done = false; !done; ) {
+    for (let done = false; !done;) {
       try {
         for await (const frame of watched(render(plan, source, now.network, { mask, ...from }), now.lost)) {
           if (running !== id) return;
@@ -210,6 +215,12 @@ function fail(id, error) {
   const refused = error instanceof Refused;
   const text = error instanceof Error ? error.message : String(error);
   const memory = /memory|allocat/i.test(text) ? "The memory does not suffice; choose a smaller size." : "";
-  const offline = /fetch|arrive|network/i.test(text) ? "A part of this page did not arrive; go online once and try again." : "";
-  say({ type: "failed", id, text: refused ? text : memory || offline || `The dream broke off: ${text.split("\n")[0]}` });
+  const offline = /fetch|arrive|network/i.test(text)
+    ? "A part of this page did not arrive; go online once and try again."
+    : "";
+  say({
+    type: "failed",
+    id,
+    text: refused ? text : memory || offline || `The dream broke off: ${text.split("\n")[0]}`,
+  });
 }

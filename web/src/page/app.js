@@ -1,14 +1,15 @@
 // The page: what happens when.
 
-import { sized } from "../dream/plan.js";
+import { planned, sized } from "../dream/plan.js";
 import { Engine } from "../engine/client.js";
 import { checked } from "../recipe/check.js";
 import { fragment, linked } from "../recipe/link.js";
 import { recipeIn } from "../recipe/record.js";
 import { Controls } from "./controls.js";
-import { at, offered, told } from "./dom.js";
+import { guarded, underway } from "./busy.js";
+import { at, offered, status, told } from "./dom.js";
 import { KEYS, keys, recorded, records } from "./film.js";
-import { settingOf } from "./files.js";
+import { Networks } from "./networks.js";
 import { kept } from "./offline.js";
 import { download } from "./saving.js";
 import { brightness, listen, opened, SMALL_DEVICE } from "./source.js";
@@ -31,13 +32,13 @@ let source = null;
 let mask = null;
 /** @type {{recipe: any, kind: string, source: Source, mask: Source | null} | null} what the picture that is shown was made of */
 let made = null;
-/** @type {AbortController | null} */
-let busy = null;
-const manifests = new Map();
+/** @type {Networks} */
+let networks;
 
 async function start() {
   const address = new URL("data/page.json", document.baseURI);
   page = await fetch(address).then((answer) => answer.json());
+  networks = new Networks(page);
   controls = new Controls(page, changed);
   at("stage").classList.add("empty");
   stage.listen();
@@ -89,7 +90,7 @@ async function sample() {
 function opening() {
   if (location.hash.length < 2) return;
   try {
-    controls.take(onPage(linked(location.hash, page.fields, page.presets)));
+    controls.take(networks.onPage(linked(location.hash, page.fields, page.presets)));
     told("message", "");
     void know();
     shape();
@@ -98,43 +99,27 @@ function opening() {
   }
 }
 
-/**
- * A recipe from outside with a network and a size of this page.
- * @param {any} recipe
- */
-function onPage(recipe) {
-  const network = recipe.network === "auto" ? page.networks[0].name : recipe.network;
-  if (!page.networks.some(({ name }) => name === network)) {
-    const names = page.networks.map(({ name }) => name).join(" and ");
-    throw new Error(`The network '${String(network).slice(0, 40)}' is not on this page, which has ${names}.`);
-  }
-  return { ...recipe, network, size: recipe.size ?? "512" };
-}
-
 /** What is to be done when the recipe was changed by hand. */
 function changed() {
   history.replaceState(null, "", `#${fragment(controls.recipe, page.fields)}`);
-  void know();
-  if (!busy && !made) shape();
+  void know().then(() => told("message", fault()));
+  if (!underway() && !made) shape();
 }
 
-/** The classes and layers of the recipe's network. */
-async function know() {
-  const files = network();
-  if (!manifests.has(files.name)) {
-    manifests.set(files.name, await fetch(new URL(files.manifest, document.baseURI)).then((answer) => answer.json()));
+/** What is wrong with the recipe, "" where nothing is: said before any work. */
+function fault() {
+  try {
+    if (controls.manifest) planned(controls.recipe, controls.manifest, [256, 256]);
+    return "";
+  } catch (error) {
+    return /** @type {Error} */ (error).message;
   }
-  const manifest = manifests.get(files.name);
+}
+
+/** The classes and layers of the recipe's network, into the form. */
+async function know() {
+  const manifest = await networks.manifest(controls.recipe.network);
   if (controls.manifest !== manifest) controls.know(manifest);
-}
-
-function network() {
-  return page.networks.find(({ name }) => name === controls.recipe.network) ?? page.networks[0];
-}
-
-/** How the worker is to compute. */
-function setting() {
-  return settingOf(page, network());
 }
 
 const hearing = {
@@ -147,9 +132,9 @@ const hearing = {
 
 async function load() {
   try {
-    const kind = await engine.load(setting(), hearing);
+    const kind = await engine.load(networks.setting(controls.recipe.network), hearing);
     if (kind) running(kind);
-    if (kind && !busy) status(source ? "Ready" : "");
+    if (kind && !underway()) status(source ? "Ready" : "");
   } catch (error) {
     told("message", /** @type {Error} */ (error).message);
   }
@@ -166,7 +151,7 @@ function running(kind) {
  * @param {string} name
  */
 async function take(file, name) {
-  if (busy) stop();
+  if (underway()) stop();
   await guarded(async () => {
     const found = await opened(file, name);
     const text = found.record ? recipeIn(found.record) : null;
@@ -174,13 +159,14 @@ async function take(file, name) {
     made = null;
     told("note", found.shrunken ? "The photograph was made smaller to fit this device's memory." : "");
     if (text) {
-      controls.take(onPage(checked({ ...text, mask: null }, page.fields)));
+      controls.take(networks.onPage(checked({ ...text, mask: null }, page.fields)));
       told("note", "The picture was dreamt by Reverie; its settings are taken. Its own source is not inside.");
     }
     at("saving").hidden = true;
     at("film").hidden = true;
     shape();
     status("Ready");
+    told("message", fault());
   });
 }
 
@@ -213,7 +199,7 @@ async function chooseMask() {
 }
 
 async function dream() {
-  if (busy) return;
+  if (underway()) return;
   if (!source) {
     told("message", "Choose a photograph first.");
     at("welcome").querySelector("button")?.focus();
@@ -222,6 +208,8 @@ async function dream() {
   await guarded(async () => {
     const recipe = { ...controls.recipe, mask: mask ? mask.name || "mask.png" : null };
     const from = /** @type {Source} */ (source);
+    await know();
+    planned(recipe, controls.manifest, [from.pixels.height, from.pixels.width]);
     stage.original(from.pixels, finalSize());
     at("film").hidden = true;
     at("saving").hidden = true;
@@ -252,13 +240,16 @@ async function dreamt(job, also = () => {}) {
   };
   while (!engine) await new Promise((resolve) => setTimeout(resolve, 50));
   const planned = (/** @type {number} */ _total, /** @type {string} */ kind) => running(kind);
-  const kind = await engine.dream({ setting: setting(), ...job }, { ...hearing, frame, planned });
+  const kind = await engine.dream(
+    { setting: networks.setting(job.recipe.network), ...job },
+    { ...hearing, frame, planned },
+  );
   if (kind) running(kind);
   return kind;
 }
 
 function stop() {
-  busy?.abort();
+  underway()?.abort();
   engine?.stop();
   status("Stopped");
 }
@@ -266,14 +257,14 @@ function stop() {
 async function save() {
   const picture = stage.shown();
   if (!picture || !made) return;
-  const weights = manifests.get(made.recipe.network).weights;
+  const { weights } = await networks.manifest(made.recipe.network);
   await download(picture, made, weights, { reverie: page.version, page: `${page.runtime} ${made.kind}` });
 }
 
 async function film() {
   const first = stage.shown();
-  if (!first || !made || !busy) return;
-  const { signal } = busy;
+  const signal = underway()?.signal;
+  if (!first || !made || !signal) return;
   const pictures = await keys(first, made.recipe, async (job, number) => {
     let last = null;
     const kind = await dreamt(job, (frame) => {
@@ -302,33 +293,6 @@ async function copy() {
     () => status("The link is copied"),
     () => status("The link is in the address bar"),
   );
-}
-
-/**
- * Do something long, with Stop in the stead of Dream, and tell what goes wrong.
- * @param {() => Promise<unknown>} work
- */
-async function guarded(work) {
-  busy = new AbortController();
-  const mine = busy;
-  at("dream").hidden = true;
-  at("stop").hidden = false;
-  told("message", "");
-  try {
-    await work();
-  } catch (error) {
-    told("message", /** @type {Error} */ (error).message);
-  } finally {
-    if (busy === mine) busy = null;
-    at("dream").hidden = busy !== null;
-    at("stop").hidden = busy === null;
-    at("progress").hidden = busy === null;
-  }
-}
-
-/** @param {string} text */
-function status(text) {
-  at("status").textContent = text;
 }
 
 start().catch((error) => told("message", `The page could not be started: ${error.message}`));

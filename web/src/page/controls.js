@@ -5,7 +5,15 @@ import { at, chip, told } from "./dom.js";
 import { SMALL_DEVICE } from "./source.js";
 
 /** @typedef {import("../recipe/check.js").Recipe} Recipe */
-/** @typedef {{fields: any, presets: Record<string, {about: string, recipe: Recipe}>, networks: any[], runtimes: any, version: string, runtime: string}} Page */
+/**
+ * @typedef {object} Page what data/page.json says
+ * @property {any} fields of a recipe
+ * @property {Record<string, {about: string, recipe: Recipe}>} presets
+ * @property {any[]} networks
+ * @property {any} runtimes
+ * @property {string} version
+ * @property {string} runtime
+ */
 
 const SLIDERS = ["step_size", "steps", "smallest", "spread", "fine", "momentum", "blend"];
 const PLAIN = ["objective", "color", "seed", "network", "size"];
@@ -27,7 +35,8 @@ export class Controls {
 
   #fill() {
     const looks = at("looks");
-    for (const [name, { about }] of Object.entries(this.page.presets)) looks.append(chip(name, () => this.choose(name), about));
+    for (const [name, { about }] of Object.entries(this.page.presets))
+      looks.append(chip(name, () => this.choose(name), about));
     const size = /** @type {HTMLSelectElement} */ (at("size"));
     for (const each of SIZES) size.add(new Option(`${each} px`, String(each)));
     const network = /** @type {HTMLSelectElement} */ (at("network"));
@@ -38,7 +47,9 @@ export class Controls {
     }
     for (const name of PLAIN) {
       const input = /** @type {HTMLInputElement} */ (at(name));
-      input.addEventListener("change", () => this.#typed(name, name === "seed" ? Number(input.value || 0) : input.value));
+      input.addEventListener("change", () =>
+        this.#typed(name, name === "seed" ? Number(input.value || 0) : input.value),
+      );
     }
     at("search").addEventListener("input", () => this.names());
     this.show();
@@ -111,7 +122,8 @@ export class Controls {
     slider.disabled = Array.isArray(value);
     if (!slider.disabled) slider.value = String(value);
     const output = slider.parentElement?.querySelector("output");
-    if (output) output.textContent = slider.disabled ? value.join(", ") : name === "smallest" ? `${value} px` : String(value);
+    if (output)
+      output.textContent = slider.disabled ? value.join(", ") : name === "smallest" ? `${value} px` : String(value);
   }
 
   /**

@@ -22,6 +22,14 @@ export function told(id, text) {
 }
 
 /**
+ * A line about what is going on.
+ * @param {string} text
+ */
+export function status(text) {
+  at("status").textContent = text;
+}
+
+/**
  * A button of a group of chips.
  * @param {string} text
  * @param {() => void} pressed

@@ -70,7 +70,9 @@ export async function recorded(pictures, progress, signal) {
   const bitmaps = await Promise.all(
     pictures.map((each) => createImageBitmap(new ImageData(/** @type {any} */ (each.bytes), each.width, each.height))),
   );
-  const kind = ["video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm"].find((each) => MediaRecorder.isTypeSupported(each));
+  const kind = ["video/webm;codecs=vp9", "video/webm;codecs=vp8", "video/webm"].find((each) =>
+    MediaRecorder.isTypeSupported(each),
+  );
   const recorder = new MediaRecorder(canvas.captureStream(FPS), { mimeType: kind, videoBitsPerSecond: 8_000_000 });
   /** @type {Blob[]} */
   const parts = [];

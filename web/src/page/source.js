@@ -15,9 +15,11 @@ import { Refused } from "../recipe/refused.js";
  * @property {boolean} shrunken whether it was too large for this device
  */
 
+const gigabytes = /** @type {any} */ (navigator).deviceMemory ?? 8;
+
 /** Whether this device has little memory: then pictures are kept smaller. */
-export const SMALL_DEVICE =
-  (/** @type {any} */ (navigator).deviceMemory ?? 8) <= 4 || /Android|iPhone|iPad|Mobile/.test(navigator.userAgent);
+export const SMALL_DEVICE = gigabytes <= 4 || /Android|iPhone|iPad|Mobile/.test(navigator.userAgent);
+
 const LARGEST = SMALL_DEVICE ? 4_000_000 : 24_000_000; // pixels of a source that are kept
 
 /**
@@ -35,7 +37,9 @@ export async function opened(file, name) {
   const scale = shrunken ? Math.sqrt(LARGEST / (bitmap.width * bitmap.height)) : 1;
   const [width, height] = [Math.round(bitmap.width * scale) || 1, Math.round(bitmap.height * scale) || 1];
   const canvas = new OffscreenCanvas(width, height);
-  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
+  const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
+    canvas.getContext("2d", { willReadFrequently: true })
+  );
   context.imageSmoothingQuality = "high";
   context.drawImage(bitmap, 0, 0, width, height);
   bitmap.close();

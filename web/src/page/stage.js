@@ -21,6 +21,7 @@ export function original(source, size) {
   const image = resize(source, size);
   const bytes = toBytes(image);
   drawn(before(), bytes, size[0], size[1]);
+  at("frame").style.setProperty("--ratio", String(size[1] / size[0]));
   show({ bytes, height: size[0], width: size[1] });
   compare(0);
   at("stage").classList.remove("empty");

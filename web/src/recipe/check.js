@@ -59,7 +59,8 @@ export function changed(recipe, fields) {
  * @param {Field} field
  */
 function one(name, value, field) {
-  const wrong = (/** @type {string} */ must) => new Refused(`'${name}' must be ${must}, not '${shortened(String(value))}'.`);
+  const wrong = (/** @type {string} */ must) =>
+    new Refused(`'${name}' must be ${must}, not '${shortened(String(value))}'.`);
   if (value === null || (value === "" && field.default === null)) {
     if (field.default === null) return null;
     throw wrong("given");
@@ -69,7 +70,8 @@ function one(name, value, field) {
     if (value === "auto") return value;
     return number(value, 1, 64, true) ?? fail(wrong("'auto' or a whole number from 1 to 64"));
   }
-  if (name === "size") return size(String(value)) ?? fail(wrong(`a long side or WIDTHxHEIGHT of 16 to ${LARGEST} pixels`));
+  if (name === "size")
+    return size(String(value)) ?? fail(wrong(`a long side or WIDTHxHEIGHT of 16 to ${LARGEST} pixels`));
   if (Object.hasOwn(LISTS, name)) {
     const [low, high, whole] = /** @type {[number, number, boolean]} */ (LISTS[/** @type {"steps"} */ (name)]);
     const parts = Array.isArray(value) ? value : String(value).split(",");
@@ -80,7 +82,8 @@ function one(name, value, field) {
   }
   if (field.enum) return field.enum.includes(value) ? value : fail(wrong(field.enum.join(", ")));
   if (field.type === "integer" || field.type === "number") return ranged(value, field) ?? fail(wrong(span(field)));
-  if (field.type === "array") throw new Refused(`This page cannot dream with '${name}'; use the command line for that.`);
+  if (field.type === "array")
+    throw new Refused(`This page cannot dream with '${name}'; use the command line for that.`);
   if (typeof value !== "string" || value.length > LONGEST) throw wrong(`a text of at most ${LONGEST} letters`);
   return value;
 }
@@ -99,8 +102,18 @@ function ranged(value, field) {
 /** @param {Field} field */
 function span(field) {
   const kind = field.type === "integer" ? "a whole number" : "a number";
-  const low = field.minimum !== undefined ? ` from ${field.minimum}` : field.exclusiveMinimum !== undefined ? ` above ${field.exclusiveMinimum}` : "";
-  const high = field.maximum !== undefined ? ` to ${field.maximum}` : field.exclusiveMaximum !== undefined ? ` to below ${field.exclusiveMaximum}` : "";
+  const low =
+    field.minimum !== undefined
+      ? ` from ${field.minimum}`
+      : field.exclusiveMinimum !== undefined
+        ? ` above ${field.exclusiveMinimum}`
+        : "";
+  const high =
+    field.maximum !== undefined
+      ? ` to ${field.maximum}`
+      : field.exclusiveMaximum !== undefined
+        ? ` to below ${field.exclusiveMaximum}`
+        : "";
   return kind + low + high;
 }
 

@@ -29,7 +29,7 @@ export function linked(text, fields, presets) {
   const bare = text.replace(/^#/, "");
   if (bare.length > LONGEST) throw new Refused(`The link is longer than ${LONGEST} letters; it was not opened.`);
   /** @type {Record<string, unknown>} */
-  const values = {};
+  const values = Object.create(null); // so that no name means something of its own
   let look = {};
   for (const [name, value] of new URLSearchParams(bare)) {
     if (name === "preset") {

@@ -22,7 +22,7 @@ function crc(bytes) {
  */
 function* chunks(png) {
   const view = new DataView(png.buffer, png.byteOffset, png.byteLength);
-  for (let at = 8; at + 12 <= png.length; ) {
+  for (let at = 8; at + 12 <= png.length;) {
     const length = view.getUint32(at);
     yield { kind: String.fromCharCode(...png.subarray(at + 4, at + 8)), at, from: at + 8, to: at + 8 + length };
     at += 12 + length;

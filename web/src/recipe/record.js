@@ -9,8 +9,17 @@
  */
 export function recordText(recipe, assets, versions) {
   const record = {
-    reverie: 1, recipe, assets, device: "cpu", precision: "fp32", threads: 1, depth: 8, tile: "none", tile_mode: "exact",
-    versions, part: 0,
+    reverie: 1,
+    recipe,
+    assets,
+    device: "cpu",
+    precision: "fp32",
+    threads: 1,
+    depth: 8,
+    tile: "none",
+    tile_mode: "exact",
+    versions,
+    part: 0,
   };
   return JSON.stringify(sorted(record));
 }
@@ -36,7 +45,11 @@ export function recipeIn(text) {
 function sorted(value) {
   if (Array.isArray(value)) return value.map(sorted);
   if (value === null || typeof value !== "object") return value;
-  return Object.fromEntries(Object.keys(value).sort().map((key) => [key, sorted(value[key])]));
+  return Object.fromEntries(
+    Object.keys(value)
+      .sort()
+      .map((key) => [key, sorted(value[key])]),
+  );
 }
 
 /**

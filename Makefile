@@ -11,7 +11,7 @@ IMAGE ?= examples/cat.jpg
 OUT ?= out/dream.png
 JOBS ?= 2
 
-.PHONY: dream studio test test-slow lint train gallery atlas bench page clean help
+.PHONY: dream studio studio-checks test test-slow lint train gallery atlas bench page clean help
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -47,6 +47,9 @@ test: $(VENV)/.dev  ## set up and run lint, types and the fast tests with covera
 
 test-slow: $(VENV)/.dev  ## the long tests: preview against final, real weights, many pictures
 	$(BIN)/python -m pytest -m slow
+
+studio-checks:  ## types and lint of the studio's page, and axe-core for its tests (needs npm)
+	cd tests/studio/checks && npm ci --silent && npm run --silent check
 
 lint: $(VENV)/.dev  ## ruff and mypy
 	$(BIN)/ruff check src tests training examples benchmarks web

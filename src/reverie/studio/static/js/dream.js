@@ -31,7 +31,7 @@ export function open(address) {
   const go = button("Dream", () => start(), { class: "primary", "data-act": "dream" });
   const many = button("More ways", () => manyTools(), { icon: "grid", title: "Variations, an X/Y grid, a folder, all presets" });
   const panel = h("aside", { class: "panel", "aria-label": "Settings" },
-    h("div", { class: "scroll" }, parts.map((each) => each.root)), h("div", { class: "foot" }, go, many));
+    h("div", { class: "scroll" }, h("h1", { class: "unseen" }, "Dream"), parts.map((each) => each.root)), h("div", { class: "foot" }, go, many));
   const root = h("div", { class: "bench" }, h("div", { class: "left" }, stage.root, watch.root), panel);
   stage.extra.append(mask.toggle);
 

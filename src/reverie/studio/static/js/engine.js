@@ -37,7 +37,7 @@ async function ask(path, options = {}) {
     response = await fetch(path, { method, headers, body: raw ?? (body ? JSON.stringify(body) : undefined), signal });
   } catch (error) {
     if (error instanceof DOMException) throw error;
-    throw new Error("The studio does not answer; is it still running in its terminal?");
+    throw new Error("The studio does not answer; is it still running in its terminal?", { cause: error });
   }
   const found = await response.json().catch(() => ({}));
   if (!response.ok) throw new Error(found.error ?? `The studio answered with ${response.status}.`);

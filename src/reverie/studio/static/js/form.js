@@ -141,7 +141,7 @@ export function groups(fields, binding) {
       let any = false;
       for (const { field, root } of part.inside) {
         const whole = `${field.name} ${field.label} ${field.help}`.toLowerCase();
-        root.hidden = !words.every((word) => whole.includes(word));
+        root.hidden = !words.every((/** @type {string} */ word) => whole.includes(word));
         any ||= !root.hidden;
       }
       part.root.hidden = !any;

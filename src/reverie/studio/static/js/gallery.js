@@ -33,8 +33,8 @@ export async function open() {
   const words = h("input", { type: "search", placeholder: "Search: owl, stage3, cat, a tag …", "aria-label": "Search the gallery" });
   const count = h("span", { class: "soft numbers small" });
   const chosen = new Set();
-  const bar = h("div", { class: "row", hidden: true });
-  const root = h("div", { class: "gallery" }, h("h1", { class: "unseen" }, "Gallery"), h("div", { class: "filters" }), bar, wall);
+  const bar = h("div", { class: "row", hidden: true }), nothing = h("p", { class: "soft", hidden: true });
+  const root = h("div", { class: "gallery" }, h("h1", { class: "unseen" }, "Gallery"), h("div", { class: "filters" }), bar, nothing, wall);
   /** @type {Map<number, any>} */
   const cells = new Map();
   const asking = new Set();
@@ -82,8 +82,8 @@ export async function open() {
     asking.clear();
     const found = await page(0);
     count.textContent = found.indexing ? `${current.total} (${found.indexing} still to read)` : `${current.total} ${current.total === 1 ? "picture" : "pictures"}`;
-    if (!current.total) fill(wall, h("p", { class: "soft" }, bin ? "The bin is empty." : words.value ? "Nothing fits." : "What you dream appears here."));
-    else wall.replaceChildren();
+    nothing.hidden = current.total > 0;
+    nothing.textContent = bin ? "The bin is empty." : words.value ? "Nothing fits." : "What you dream appears here.";
     current.at = Math.min(current.at, Math.max(0, current.total - 1));
     layout();
     tools();

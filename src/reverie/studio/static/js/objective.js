@@ -1,6 +1,6 @@
 // The text field for the objective: it completes names, and shows an error under the word it is about.
 
-import { button, fill, h, settled } from "./dom.js";
+import { button, fill, h, say, settled } from "./dom.js";
 import { engine } from "./engine.js";
 import { effective, set, wish } from "./state.js";
 
@@ -28,7 +28,7 @@ export function objectiveField(options = {}) {
   const { get = () => effective("objective"), put = (/** @type {string | null} */ text) => set("objective", text), heading = "What to dream" } = /** @type {any} */ (options);
   const id = `objective-${Math.random().toString(36).slice(2, 7)}`;
   const under = h("div", { class: "under", "aria-hidden": "true" });
-  const area = h("textarea", { rows: 1, id, spellcheck: "false", autocomplete: "off", autocapitalize: "off", role: "combobox", "aria-expanded": "false",
+  const area = h("textarea", { rows: 1, id, spellcheck: "false", autocomplete: "off", autocapitalize: "off",
     "aria-autocomplete": "list", "aria-controls": `${id}-offers`, "aria-describedby": `${id}-fault`, placeholder: "owl + 0.5*stage2" });
   const offers = h("ul", { class: "offers", role: "listbox", id: `${id}-offers`, "aria-label": "Names", hidden: true });
   const fault = h("p", { class: "small wrong", id: `${id}-fault`, role: "alert" });
@@ -83,10 +83,10 @@ export function objectiveField(options = {}) {
     fill(offers, fits.map((each, number) => h("li", { role: "option", id: `${id}-${number}`, "aria-selected": "false", "data-name": each.name,
       onpointerdown: (/** @type {Event} */ event) => { event.preventDefault(); take(each.name); } }, each.name, h("span", { class: "small soft" }, each.kind))));
     offers.hidden = false;
-    area.setAttribute("aria-expanded", "true");
+    say(`${fits.length} names fit; the arrows choose one.`);
   }, 60);
 
-  const hide = () => { offers.hidden = true; at = -1; area.setAttribute("aria-expanded", "false"); area.removeAttribute("aria-activedescendant"); };
+  const hide = () => { offers.hidden = true; at = -1; area.removeAttribute("aria-activedescendant"); };
 
   const take = (/** @type {string} */ name) => {
     const start = area.selectionStart - word().length;

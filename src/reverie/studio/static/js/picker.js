@@ -26,7 +26,7 @@ export async function picker(get, put) {
 
   const entries = () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const fits = (/** @type {string} */ text) => words.every((word) => text.toLowerCase().includes(word));
+    const fits = (/** @type {string} */ text) => words.every((/** @type {string} */ word) => text.toLowerCase().includes(word));
     if (kind === "classes") return found.classes.map((/** @type {string} */ whole) => ({ label: whole.split(",")[0], whole, text: quoted(whole.split(",")[0]) })).filter((/** @type {any} */ each) => fits(each.whole));
     if (kind === "layers") return found.layers.map((/** @type {any} */ each) => ({ label: each.name, whole: each.name, text: quoted(each.name) })).filter((/** @type {any} */ each) => fits(each.whole));
     const of = found.layers.find((/** @type {any} */ each) => each.name === layer.value) ?? found.layers[0];

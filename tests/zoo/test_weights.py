@@ -18,6 +18,7 @@ from reverie.errors import InputError
 from reverie.network import Network
 from reverie.zoo import fetch, weights
 from reverie.zoo.catalog import label_places, published
+from reverie.zoo.unwrapping import unwrapped
 from tests.oracle.networks import tiny_network
 
 NAME = "squeezenet1_1"
@@ -62,7 +63,8 @@ def test_a_checkpoint_of_python_2_and_its_wrapped_keys_are_read(tmp_path: Path) 
     content = as_python_2(buffer.getvalue())
     assert b"r\xe9snet" in content and b"X\x05\0\0\0" not in content
     (tmp_path / "a.pth.tar").write_bytes(content)
-    assert holds(weights.filled(tiny_network(), weights.read_weights(tmp_path / "a.pth.tar")), dict(tensors))
+    state = unwrapped(weights.read_weights(tmp_path / "a.pth.tar"), tiny_network)
+    assert holds(weights.filled(tiny_network(), state), dict(tensors))
 
 
 def test_a_module_wrapped_in_the_middle_is_found(tmp_path: Path) -> None:

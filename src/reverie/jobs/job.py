@@ -220,7 +220,7 @@ def _prepared(
         values=values.names() | registered(recipe),
     )
     alpha = None if photo is None or photo.alpha is None else cropped(photo.alpha, size)
-    said = (*told, *(photo.notes if photo else ()), *notes, *plan.notes)
+    said = (*told, *network.notes, *(photo.notes if photo else ()), *notes, *plan.notes)
     return Job(plan, given, made, alpha, photo.profile if photo else None, said)
 
 

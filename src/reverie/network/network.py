@@ -89,7 +89,8 @@ class Network:
     logits are a map with a class contest at every place;
     ``smallest`` is the least side in pixels that the module can take. With an ``adapter`` that one says
     what the module is shown, and ``mean`` and ``std`` count for nothing; ``bf16`` says whether it can be
-    converted to bfloat16; ``redirects`` that a ReLU which is silent in a whole picture lets gradient through.
+    converted to bfloat16; ``redirects`` that a ReLU which is silent in a whole picture lets gradient through;
+    ``notes`` are sentences about its weights for the user.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Network:
     adapter: Adapter | None = None
     bf16: bool = True
     redirects: bool = False
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for module in self.module.modules():

@@ -214,6 +214,7 @@ def _builder(line: Entry) -> Callable[[State | None], Network]:
 
 def _network(name: str, state: State) -> Network:
     from reverie.zoo import caffemodel, weights
+    from reverie.zoo.unwrapping import unwrapped
 
     build, turned = _builder(entry(name)), False
     if state.caffe:
@@ -224,12 +225,12 @@ def _network(name: str, state: State) -> Network:
         tensors, turned = caffemodel.rename_caffe_tensors(state.tensors, blank)
         state = replace(state, tensors=tensors)
     elif not state.head:
-        state = weights.rename_tensors(state, lambda: build(None))
+        state = unwrapped(state, lambda: build(None))
     network = weights.filled(build(state), state)
     if turned:
         # Pixels 0..255 less Caffe's mean pixel, undivided.
         network = replace(network, mean=_caffe(CAFFE_MEAN), std=_caffe((1.0, 1.0, 1.0)))
-    return replace(_described(name, network, state), sha256=state.sha256)
+    return replace(_described(name, network, state), sha256=state.sha256, notes=(state.note,) if state.note else ())
 
 
 def _described(name: str, network: Network, state: State) -> Network:

@@ -21,6 +21,7 @@ from reverie.zoo.adopt.modules import adopted, around, digest, imagenet_names, p
 from reverie.zoo.adopt.names import Foreign
 from reverie.zoo.adopt.probe import sentence
 from reverie.zoo.fetch import is_offline
+from reverie.zoo.unwrapping import unwrapped
 from reverie.zoo.weights import read_weights
 
 
@@ -168,7 +169,7 @@ def _made(
         made = network(build() if blank else fetched())
         return adopted(replace(made, sha256=digest(made.module)))
     state, made = read_weights(weights), network(build())
-    head = state.tensors.get(f"{made.logits}.weight") if made.logits else None
+    head = unwrapped(state, lambda: made).tensors.get(f"{made.logits}.weight") if made.logits else None
     if head is not None and len(head) != len(made.module.get_submodule(made.logits).weight):  # type: ignore[arg-type]
         made = network(build(num_classes=len(head)))  # taught other classes
     return adopted(weighted(made, state))

@@ -21,6 +21,7 @@ from reverie.zoo.adopt.colors import ColorFunction, Range
 from reverie.zoo.adopt.probe import Body, probe_module
 from reverie.zoo.catalog import synsets
 from reverie.zoo.labels import imagenet
+from reverie.zoo.unwrapping import unwrapped
 from reverie.zoo.weights import State, filled
 
 STRIDE = 16
@@ -200,7 +201,9 @@ def weighted(network: Network, state: State) -> Network:
     """``network`` with the tensors of a file in it; :class:`InputError` where they do not fit."""
     if state.caffe:
         raise InputError(f"{state.path} is a Caffe model; those fit Reverie's own networks alone.")
-    return replace(filled(network, state), sha256=state.sha256)
+    state = unwrapped(state, lambda: network)
+    notes = (*network.notes, state.note) if state.note else network.notes
+    return replace(filled(network, state), sha256=state.sha256, notes=notes)
 
 
 def imagenet_names(count: int) -> tuple[str, ...]:

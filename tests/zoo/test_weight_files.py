@@ -123,7 +123,7 @@ def test_what_a_network_itself_calls_so_is_not_stripped(tmp_path: Path) -> None:
         for value in net.parameters():
             nn.init.zeros_(value)
         network = reverie.adopt(net)
-        filled(network, unwrapped(read_weights(tmp_path / "a.pth"), lambda: network)  # noqa: B023)
+        filled(network, unwrapped(read_weights(tmp_path / "a.pth"), lambda: network))  # noqa: B023
         own = network.module.state_dict()
         assert own.keys() == expected.keys() and all(torch.equal(own[key], expected[key]) for key in own), prefix
 

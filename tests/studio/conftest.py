@@ -15,11 +15,8 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from PIL import Image
-
-pytest.importorskip("fastapi", reason="the studio's extra is not installed")
-
 from fastapi.testclient import TestClient
+from PIL import Image
 
 from reverie.studio.app import create_app
 

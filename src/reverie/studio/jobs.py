@@ -231,7 +231,7 @@ class Queue:
         """Put wishes at the end of the queue, all or none; gives the jobs. Raises what a wish is refused for."""
         if not 1 <= len(asked) <= MOST_JOBS:
             raise UsageError(f"From 1 to {MOST_JOBS} dreams can be asked for at a time.")
-        waiting = sum(each["state"] in ("queued", "interrupted") for each in self.store.jobs(0))
+        waiting = self.store.waiting()
         if waiting + len(asked) > MOST_JOBS:
             raise UsageError(f"The queue holds {MOST_JOBS} jobs at most; let some of them finish first.")
         group = None if grouping is None else {**grouping, "id": secrets.token_hex(8)}
@@ -304,7 +304,7 @@ class Queue:
         """Move a waiting job before another one, or to the end of the queue."""
         if self._found(job)["state"] in ("queued", "interrupted"):
             self.store.reorder(job, before)
-            self.events.tell("queue", paused=self.paused, order=[each["id"] for each in self.store.jobs(0)])
+            self.events.tell("queue", paused=self.paused, order=self.store.order())
 
     def pause(self, paused: bool) -> None:
         """Hold the queue, and what runs between two steps, or let both go on."""
@@ -312,7 +312,7 @@ class Queue:
         self.store.keep("paused", paused)
         if self._worker is not None:
             tell(self._worker, command="pause", paused=paused)
-        self.events.tell("queue", paused=paused, order=[each["id"] for each in self.store.jobs(0)])
+        self.events.tell("queue", paused=paused, order=self.store.order())
         self._next()
 
     def _found(self, job: str) -> dict[str, Any]:

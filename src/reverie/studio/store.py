@@ -35,6 +35,7 @@ create index if not exists assets_content on assets (sha256);
 create table if not exists facts (name text primary key, value text);
 """
 _JOB_JSON = ("wish", "spec", "grouping", "progress", "results", "notes", "scores")
+_SHORT = "id, kind, title, state, place, created, begun, ended, wish, target, grouping, progress, results, error, notes"
 OPEN = ("queued", "running", "interrupted")
 """States of jobs that still want work."""
 
@@ -109,17 +110,36 @@ class Store:
         """Jobs that want work in the order of the queue, then those that ended, the newest first."""
         if grouping is not None:
             rows = self._base.execute(
-                "select * from jobs where json_extract(grouping, '$.id') = ? order by place", (grouping,)
+                f"select {_SHORT} from jobs where json_extract(grouping, '$.id') = ? order by place",
+                (grouping,),
             ).fetchall()
             return [_job(row) for row in rows]
         marks = ", ".join("?" * len(OPEN))
         waiting = self._base.execute(
-            f"select * from jobs where state in ({marks}) order by place", OPEN
+            f"select {_SHORT} from jobs where state in ({marks}) order by place", OPEN
         ).fetchall()
         ended = self._base.execute(
-            f"select * from jobs where state not in ({marks}) order by ended desc limit ?", (*OPEN, limit)
+            f"select {_SHORT} from jobs where state not in ({marks}) order by ended desc limit ?",
+            (*OPEN, limit),
         ).fetchall()
         return [_job(row) for row in (*waiting, *ended)]
+
+    def waiting(self) -> int:
+        """How many jobs wait."""
+        row = self._base.execute(
+            "select count(*) from jobs where state in ('queued', 'interrupted')"
+        ).fetchone()
+        return int(row[0])
+
+    def order(self) -> list[str]:
+        """The ids of all jobs that want work, in the order of the queue."""
+        marks = ", ".join("?" * len(OPEN))
+        return [
+            row[0]
+            for row in self._base.execute(
+                f"select id from jobs where state in ({marks}) order by place", OPEN
+            )
+        ]
 
     def next_job(self) -> dict[str, Any] | None:
         """The first job that waits."""
@@ -407,5 +427,6 @@ def _written(values: Mapping[str, Any]) -> list[Any]:
 def _job(row: sqlite3.Row) -> dict[str, Any]:
     found = dict(row)
     for name in _JOB_JSON:
-        found[name] = json.loads(found[name]) if found[name] else None
+        if name in found:
+            found[name] = json.loads(found[name]) if found[name] else None
     return found

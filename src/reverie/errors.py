@@ -13,13 +13,34 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+LONGEST_WORD, LONGEST_SENTENCE = 200, 4_000  # characters
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_LONG = re.compile(rf"\S{{{LONGEST_WORD + 1},}}")
+
+
+def printable(sentence: str) -> str:
+    """``sentence`` without what a terminal would obey, and with the middle cut out of every endless name.
+
+    Names come from files, and files from strangers.
+
+    >>> printable("The mask a\\x00\\x1b[2J.png is absent.")
+    'The mask a\\\\x00\\\\x1b[2J.png is absent.'
+    """
+    plain = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), sentence)
+    plain = _LONG.sub(lambda found: f"{found[0][:140]}...{found[0][-57:]}", plain)
+    return plain if len(plain) <= LONGEST_SENTENCE else plain[: LONGEST_SENTENCE - 3] + "..."
 
 
 class ReverieError(Exception):
     """The family. ``str(error)`` is one sentence for people that names the thing and the remedy."""
 
     exit_code = 1
+
+    def __init__(self, sentence: object = "") -> None:
+        super().__init__(printable(str(sentence)))
 
 
 class UsageError(ReverieError):

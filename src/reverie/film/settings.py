@@ -70,10 +70,18 @@ def _span(value: object) -> str:
 def _keyframes(value: object) -> tuple[str, ...]:
     """Keyframes as words; the name of a TOML file stands for what is in it."""
     words: list[str] = []
-    for word in [value] if isinstance(value, str) else value:  # type: ignore[attr-defined]
+    for word in _several(value, "keyframes like '0s step_size=0.003'"):
         for part in str(word).split():
             words.extend(_from_file(Path(part)) if part.lower().endswith(".toml") else [part])
     return tuple(words)
+
+
+def _several(value: object, what: str) -> list[str]:
+    """The texts in ``value``, a text itself or a list of texts; ValueError where it is anything else."""
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list | tuple) or not all(isinstance(each, str) for each in texts):
+        raise ValueError(f"must be {what}, not {value!r}")
+    return list(texts)
 
 
 def _from_file(path: Path) -> list[str]:
@@ -89,7 +97,7 @@ def _from_file(path: Path) -> list[str]:
 
 
 def _through(value: object) -> tuple[str, ...]:
-    parts = tuple(str(each) for each in ([value] if isinstance(value, str) else value))  # type: ignore[attr-defined]
+    parts = tuple(_several(value, "objectives, each with its time, like 'owl for 4s'"))
     for part in parts:
         legs(part, Fraction(24))
     return parts

@@ -24,6 +24,7 @@ from reverie.film.settings import Steps, Video, Zoom
 from reverie.film.writing import codec, metadata, stills
 from reverie.film.writing.reel import Reel, has_film, short_of_space
 from reverie.jobs.replaying import (
+    require_listed_files,
     require_same,
     run_again,
     source_again,
@@ -186,8 +187,9 @@ def replay_film(
 ) -> Film:
     """The film whose record lies in ``path``; with ``changes``, that recipe or those settings with other values.
 
-    The source is looked for where ``source`` says, at the recorded path, and beside ``path``; so are guides and
-    masks, and among ``assets``, where they are known by their content. What was made in Python, a ``network`` or an
+    The source is looked for where ``source`` says, beside ``path``, below its folder and below the current one; so
+    are guides and masks, and among ``assets``, where they are known by their content. A recorded path elsewhere is
+    opened with ``trust=True`` alone. What was made in Python, a ``network`` or an
     ``objective``, must be handed in again. Raises :class:`InputError` when there is no record, or its source is not
     there or not the same any more.
     """
@@ -196,19 +198,36 @@ def replay_film(
     handed_in = {name: options[name] for name in ("objective", "transform", "rule", "param") if name in options}
     network = options.pop("network", None)
     _, changed = values_again(found, path, options, changes)
+    trust = bool(options.get("trust"))
+    require_words(found.settings, path)
     model = SETTINGS[found.film]
     fields = {name: changed.pop(name) for name in [*changed] if name in model.model_fields}
+    try:
+        model.of(**found.settings)
+    except UsageError as error:
+        raise InputError(f"The record in {path} cannot be read; it was damaged or edited ({error}).") from None
     settings, recipe = model.of(**(found.settings | fields)), Recipe.of(found.recipe.model_dump(), changed)
     if network is None:
         zoo.consent(recipe.network, bool(options.get("trust")), str(path))
     values = run_again(found, path, recipe, options) | handed_in
-    source = source_again(found, path, source)
-    find = finder(path, [moving_guide.open_guide(each) for each in assets], moving_guide.open_guide)
+    source = source_again(found, path, source, trust)
+    if found.film == "video" and source is None:
+        raise InputError(f"The record in {path} names no clip that it was dreamt from; it was damaged or edited.")
+    require_listed_files(found, recipe, changed, path, trust)
+    find = finder(path, [moving_guide.open_guide(each) for each in assets], moving_guide.open_guide, trust)
     pictures = recorded(recipe.files(), found.assets, find)
     made = make_film(found.film, source, settings, recipe=recipe, pictures=pictures, network=network, **values)
     if recipe.network == found.recipe.network:
         require_same(found, made.record, path, ("weights",))
     return replace(made, record=with_recorded_paths(found, made.record))
+
+
+def require_words(settings: Mapping[str, Any], path: Path) -> None:
+    """Raise :class:`InputError` where recorded keyframes name a file: a Record holds the keyframes themselves."""
+    words = settings.get("at", ())
+    for word in [words] if isinstance(words, str) else words if isinstance(words, list | tuple) else ():
+        if any(part.lower().endswith(".toml") for part in str(word).split()):
+            raise InputError(f"The record in {path} names the file {word} for its keyframes; it was damaged or edited.")
 
 
 def is_film(path: str | Path) -> bool:

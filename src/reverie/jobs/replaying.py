@@ -34,10 +34,11 @@ def replay(
     """The job whose Record lies in ``picture``, a path or the bytes of a file.
 
     ``changes`` are fields of the recipe that shall have other values. The source is looked for where ``source`` says,
-    at the recorded path, and beside the picture; so are guides and masks, and among ``assets``, where they are known
-    by their content. What was made in Python must be handed in again: a ``network``, ``objective``, ``transform``,
-    ``rule`` or ``param``. A network whose loading can run code needs ``trust=True``. Other ``options`` are the fields
-    of :class:`reverie.Run`. Raises :class:`InputError` for a file that is not found or not the same any more, and
+    beside the picture, below its folder and below the current one; so are guides and masks, and among ``assets``,
+    where they are known by their content. A recorded path elsewhere is opened with ``trust=True`` alone. What was made
+    in Python must be handed in again: a ``network``, ``objective``, ``transform``, ``rule`` or ``param``. A
+    network whose loading can run code needs ``trust=True``. Other ``options`` are the fields of
+    :class:`reverie.Run`. Raises :class:`InputError` for a file that is not found or not the same any more, and
     :class:`UsageError` for a value that is missing.
     """
     path = Path("the picture") if isinstance(picture, bytes) else Path(picture)
@@ -50,8 +51,11 @@ def replay(
     if given is None and "network" not in changed:
         zoo.consent(recipe.network, bool(options.get("trust")), str(path))
     how = valid_run(run_again(found, path, recipe, options))
-    photo = source_again(found, path, source)
-    pictures = sources.recorded(recipe.files(), found.assets, finder(path, [opened(each) for each in assets]))
+    photo = source_again(found, path, source, bool(options.get("trust")))
+    trust = bool(options.get("trust"))
+    require_listed_files(found, recipe, changed, path, trust)
+    find = finder(path, [opened(each) for each in assets], trust=trust)
+    pictures = sources.recorded(recipe.files(), found.assets, find)
     made = job_of(photo, recipe, how, False, given, pictures, values)
     now = made.record
     if found.part < recipe.count:
@@ -91,11 +95,18 @@ def run_again(found: Record, path: Path, recipe: Recipe, options: Mapping[str, A
     weights = found.asset("weights")
     same = recipe.network == found.recipe.network
     if weights is not None and weights.path and options.get("weights") is None and same:
-        values["weights"] = find_asset(weights, path, None, "--weights")
+        values["weights"] = find_asset(weights, path, None, "--weights", bool(options.get("trust")))
     return values | {name: value for name, value in options.items() if value is not None}
 
 
-def source_again(found: Record, path: Path, source: Source) -> Source:
+def require_listed_files(found: Record, recipe: Recipe, changed: Mapping[str, Any], path: Path, trust: bool) -> None:
+    """Raise :class:`InputError` where ``recipe`` opens a file that neither the Record lists nor ``changed`` names."""
+    if not trust:
+        named = Recipe.of({name: value for name, value in changed.items() if name in ("mask", "guide", "objective")})
+        sources.require_listed(recipe.files(), named.files(), found.assets, path)
+
+
+def source_again(found: Record, path: Path, source: Source, trust: bool = False) -> Source:
     """The source of ``path``: what is handed in as ``source``, or the recorded file, found again; None for noise."""
     asset = found.asset("source")
     if asset is None:
@@ -106,7 +117,7 @@ def source_again(found: Record, path: Path, source: Source) -> Source:
         return source
     if not asset.path and source is None:
         raise InputError(f"The source of {path} was no file of its own; give it with --source.")
-    return find_asset(asset, path, source, "--source")
+    return find_asset(asset, path, source, "--source", trust)
 
 
 def require_same(found: Record, now: Record, path: Path, roles: Sequence[str]) -> None:

@@ -28,6 +28,8 @@ from reverie.recipe.record import Asset
 
 Source = str | Path | bytes | np.ndarray[Any, Any] | Tensor | PillowImage.Image | None
 
+LARGEST_ASSET = 16 << 30  # bytes of a file that is opened because a Record names it
+
 Open = Callable[[Any], Photo]
 Photos = tuple[Photo, ...]
 
@@ -121,44 +123,98 @@ def recorded(
     """The pictures of ``files`` that a Record knows, each ``found`` and under its recorded path."""
     given: dict[str, Photos] = {}
     for role, file in files:
-        known = [
-            each
-            for each in assets
-            if each.role == role and (each.path == file or Path(each.path).parent == Path(file))
-        ]
+        known = [each for each in assets if _is_named(each, role, file)]
         if known:
             given[file] = tuple(replace(found(each), name=each.path) for each in known)
     return given
 
 
-def finder(output: Path, handed: Sequence[Photo], read: Open | None = None) -> Callable[[Asset], Photo]:
-    """Where a recorded guide or mask is: among what was ``handed`` in, at its path, or beside the ``output``; ``read``
+def _is_named(asset: Asset, role: Role, file: str) -> bool:
+    """Whether ``file``, as a recipe names it for that ``role``, is the ``asset`` or the folder that it lay in."""
+    return asset.role == role and (asset.path == file or Path(asset.path).parent == Path(file))
+
+
+def finder(
+    output: Path, handed: Sequence[Photo], read: Open | None = None, trust: bool = False
+) -> Callable[[Asset], Photo]:
+    """Where a recorded guide or mask is: among what was ``handed`` in, or where :func:`find_asset` looks; ``read``
     by :func:`opened` where nothing else is said."""
     by_content, read = {photo.sha256: photo for photo in handed}, read or opened
 
     def find(asset: Asset) -> Photo:
-        return by_content.get(asset.sha256) or read(find_asset(asset, output, None, "--asset"))
+        return by_content.get(asset.sha256) or read(find_asset(asset, output, None, "--asset", trust))
 
     return find
 
 
-def find_asset(asset: Asset, output: Path, given: Source, remedy: str) -> Path:
-    """The file that is the ``asset`` in the Record of ``output``, told by its content; ``remedy`` names it."""
-    recorded = [Path(asset.path), output.parent / asset.path, output.parent / Path(asset.path).name]
-    candidates = recorded if given is None else [Path(str(given))]
-    there = [path for path in candidates if os.path.isfile(path)]  # of a stranger's Record any path may come
+def find_asset(asset: Asset, output: Path, given: Source, remedy: str, trust: bool = False) -> Path:
+    """The file that is the ``asset`` in the Record of ``output``, told by its SHA-256; ``remedy`` names the option.
+
+    A Record may come from a stranger. So a recorded path is opened only beside ``output``, below the folder of
+    ``output`` or below the current folder; with ``trust`` wherever it is. Of any other path nothing is said, not even
+    whether a file is there. Raises :class:`InputError` where the file is not found, is another one, or cannot be read.
+    """
+    near = [path for path in _recorded_paths(asset, output) if trust or _is_near(path, output)]
+    candidates = near if given is None else [Path(str(given))]
+    there = [path for path in candidates if os.path.isfile(path)]  # a device or a pipe may have no end
     for path in there:
-        with open(path, "rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() == asset.sha256:
-                return path
+        if _sha256(path, asset, remedy, LARGEST_ASSET if given is None else None) == asset.sha256:
+            return path
     if there:
         raise InputError(
             f"{there[0]} is not the {asset.role} that {output} was made from (its SHA-256 differs); "
             f"give the original with {remedy}."
         )
+    if given is None and not _is_near(Path(asset.path), output) and not trust:
+        raise InputError(
+            f"The {asset.role} {asset.path} of {output} is neither beside it nor below the current folder; say where "
+            f"it lies with {remedy}, or add --trust to open it at its recorded path."
+        )
     raise InputError(
         f"The {asset.role} {asset.path} of {output} is not there; say where it lies with {remedy}."
     )
+
+
+def _recorded_paths(asset: Asset, output: Path) -> list[Path]:
+    return [Path(asset.path), output.parent / asset.path, output.parent / Path(asset.path).name]
+
+
+def _is_near(path: Path, output: Path) -> bool:
+    """Whether ``path`` lies below the folder of ``output`` or the current folder, judged by its name alone."""
+    here = Path(os.path.abspath(path))
+    roots = [Path(os.path.abspath(output.parent)), Path.cwd()]
+    return any(here.is_relative_to(root) for root in roots if root != root.parent)
+
+
+def _sha256(path: Path, asset: Asset, remedy: str, most: int | None) -> str:
+    """SHA-256 in hex of the file at ``path``, which has at most ``most`` bytes."""
+    try:
+        with open(path, "rb") as file:
+            if most is not None and os.fstat(file.fileno()).st_size > most:
+                raise InputError(f"The {asset.role} {path} has more than {most:,} bytes; name it with {remedy}.")
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(
+            f"The {asset.role} {path} cannot be read ({error.strerror}); change its permissions, or name a copy "
+            f"with {remedy}."
+        ) from None
+
+
+def require_listed(
+    wanted: Iterable[tuple[Role, str]], chosen: Iterable[tuple[Role, str]], assets: Sequence[Asset], output: Path
+) -> None:
+    """Raise :class:`InputError` where a Record wants a file whose content it does not name.
+
+    ``wanted`` are the pictures of the recipe to be replayed. Those in ``chosen`` were named by the user, and those
+    among ``assets`` are known by their SHA-256. Any other path might be one of the reader's private files.
+    """
+    named = set(chosen)
+    for role, file in wanted:
+        if (role, file) not in named and not any(_is_named(each, role, file) for each in assets):
+            raise InputError(
+                f"The record in {output} names the {role} {file}, but not its SHA-256; choose a picture with "
+                f"--set {role}=PATH, or add --trust to open it."
+            )
 
 
 def opened(source: Source, max_pixels: int = files.MAX_PIXELS) -> Photo:

@@ -20,6 +20,7 @@ Precision = Literal["fp32", "bf16", "fp16"]
 """Number format of a network: fp32 is the reference."""
 
 
+_LONGEST_SETTINGS = 1_000_000  # characters of a file with settings
 AUTO = "auto"
 """The network that is chosen by what is installed."""
 
@@ -342,7 +343,8 @@ class Run(_Settings):
     offline: bool = Field(False, description="Never fetch weights; take those that are here.")
     trust: bool = Field(
         False,
-        description="Load a network that can run code (a .py or Keras file) where a Record or a recipe names it.",
+        description="Load a network that can run code (a .py or Keras file) where a Record or a recipe names it, and "
+        "open files anywhere that a Record names.",
     )
     depth: Literal[8, 16] | None = Field(
         None,
@@ -382,9 +384,13 @@ def valid_run(values: dict[str, Any]) -> Run:
 def read_settings(path: Path, what: str = "recipe") -> dict[str, Any]:
     """Recipe fields, or ``what`` else stands in a TOML or JSON file; :class:`InputError` when it is neither."""
     try:
-        text = path.read_text("utf-8-sig")  # some editors begin with a mark
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not text"
+        with open(path, encoding="utf-8-sig") as file:  # some editors begin with a mark
+            text = file.read(_LONGEST_SETTINGS + 1)  # a device has no end
+        if len(text) > _LONGEST_SETTINGS:
+            raise ValueError(f"it has more than {_LONGEST_SETTINGS:,} characters")
+    except (OSError, ValueError) as error:  # a name with a NUL is a ValueError
+        reason: object = error.strerror if isinstance(error, OSError) else error
+        reason = "not text" if isinstance(error, UnicodeDecodeError) else reason
         raise InputError(f"The {what} {path} cannot be read: {reason}.") from None
     try:
         values = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)

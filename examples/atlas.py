@@ -15,8 +15,8 @@ SHEETS: dict[str, list[str]] = {
     "atlas-layers": ["layers", "motif"],
     "atlas-motifs": ["motifs", "--columns", "8", "--size", "240x160"],
     **{f"atlas-stage{number}": ["channels", "motif", f"stage{number}", "--page", "all"] for number in (1, 2, 3, 4)},
-    "atlas-owl": ["find", "owl", "--top", "12"],
-    "atlas-heat": ["inspect", str(HERE / "cat.jpg"), "--size", "320"],
+    "atlas-owl": ["find", "owl", "--network", "motif", "--top", "12"],
+    "atlas-heat": ["inspect", str(HERE / "cat.jpg"), "--network", "motif", "--size", "320"],
 }
 MEANT = ("rose", "snake", "daisy", "peacock", "castle", "nautilus", "owl", "sunflower")
 
@@ -29,7 +29,7 @@ def draw() -> None:
         code = main([*command, out, str(TARGET / f"{name}.webp"), "--overwrite"])
         if code:
             raise SystemExit(code)
-    cells = [(name, reverie.visualize(name).pixels) for name in MEANT]
+    cells = [(name, reverie.visualize(name, network="motif").pixels) for name in MEANT]
     files.save(TARGET / "visualize-motif.webp", atlas.sheet(cells, 4), overwrite=True)
     print("wrote visualize-motif.webp")
 

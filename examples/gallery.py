@@ -21,7 +21,7 @@ PICTURES: dict[str, tuple[str | None, dict[str, object]]] = {
     "cat-eyes": ("cat", {"preset": "eyes", "size": "900"}),
     "cat-peacock": ("cat", {"preset": "peacock", "size": "900"}),
     "cat-marble": ("cat", {"preset": "marble", "size": "900"}),
-    "sky-castle": ("sky", {"objective": "castle"}),
+    "sky-castle": ("sky", {"network": "motif", "objective": "castle"}),
 }
 
 

@@ -100,7 +100,7 @@ def coarse(picture: Tensor) -> np.ndarray:
 
 def dreamt(motif: str, photo: str) -> tuple[Tensor, Tensor]:
     """A photograph and ``motif`` dreamt into it with the preset for a single thing, both [1, 3, H, W]."""
-    work = api.job(EXAMPLES / f"{photo}.jpg", preset="vivid", objective=f"class:{motif}", size=SIZE)
+    work = api.job(EXAMPLES / f"{photo}.jpg", network="motif", preset="vivid", objective=f"class:{motif}", size=SIZE)
     *_, last = work.frames()
     return resize(work.source, work.plan.size).clamp(0, 1), last.image
 

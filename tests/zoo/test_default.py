@@ -130,6 +130,21 @@ def test_a_preset_names_its_network_and_refuses_another_in_a_sentence(
     assert merged("vivid", None, {}).network == "auto"
 
 
+def test_a_name_that_only_the_built_in_network_knows_is_answered_with_it(
+    lite0: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, kind in (("stage3", "layer or class"), ("truchet", "layer or class")):
+        assert main(["dream", "noise", *QUICK, "--objective", name]) == 2
+        said = capsys.readouterr().err.splitlines()[-1]
+        assert said.startswith(f"reverie: The network {LITE0} has no {kind} '{name}', but the built-in one has; add")
+    assert main(["dream", "noise", *QUICK, "--objective", "layer:stage3"]) == 2
+    assert "has no layer 'stage3', but the built-in one has" in capsys.readouterr().err
+    assert main(["dream", "noise", *QUICK, "--objective", "stagge3"]) == 2
+    assert "There is no layer or class 'stagge3'" in capsys.readouterr().err
+    assert main(["dream", "noise", *QUICK, "--network", "motif", "--objective", "stagge3"]) == 2
+    assert "did you mean 'stage3'" in capsys.readouterr().err
+
+
 def test_find_and_inspect_ask_the_network_that_auto_is(
     lite0: None, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from reverie import zoo
-from reverie.errors import UsageError
+from reverie.errors import UnknownName, UsageError
 from reverie.files import Photo
 from reverie.jobs import budget, sources
 from reverie.jobs.checkpoint import Checkpoint
@@ -196,7 +196,15 @@ def _prepared(
         raise UsageError("A network that is handed in has its weights; leave weights out.")
     # Names are resolved against a token size first: a misspelt class must not cost a 60 MP decode.
     files = recipe.files()
-    prepare(network, recipe, (64, 64), Assets.token(files), device="cpu", values=values)
+    try:
+        prepare(network, recipe, (64, 64), Assets.token(files), device="cpu", values=values)
+    except UnknownName as error:
+        if not zoo.built_in_knows(error.name, network.name):
+            raise
+        raise UsageError(
+            f"The network {network.name} has no {error.kind} {error.name!r}, but the built-in one has; "
+            f"add --network {zoo.BUILT_IN}, or see 'reverie layers {network.name}'."
+        ) from None
     beside = Shelf.of(files, pictures, lambda path: opened(path, options.max_pixels))
     photo = None if source is None else opened(source, options.max_pixels)
     given, size, notes = _sized(photo, recipe, preview, network.mean)

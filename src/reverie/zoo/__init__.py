@@ -35,11 +35,13 @@ class Entry:
 
 
 __all__ = [
+    "BUILT_IN",
     "NETWORKS",
     "Entry",
     "advice",
     "architecture",
     "automatic",
+    "built_in_knows",
     "consent",
     "entry",
     "fetched",
@@ -165,6 +167,14 @@ def owner(weights: Path) -> str:
         except InputError:
             continue
     return load(BUILT_IN, weights).name
+
+
+def built_in_knows(word: str, network: str) -> bool:
+    """Whether ``word`` is a layer or a class of the built-in network, while another ``network`` dreams."""
+    if network == BUILT_IN:
+        return False
+    built_in = load(BUILT_IN)
+    return built_in.layer(word) is not None or word in built_in.class_names()
 
 
 def fetched(name: str, *, offline: bool = False, check: bool = False, again: bool = False) -> Path:

@@ -154,12 +154,18 @@ def test_efficientnet_lite(tmp_path):
     graph = Graph(tmp_path, "efficientnet_lite0")
     for size in ((96, 64), (81, 111)):  # strides that divide the sides, and that do not
         image = waves(size)
-        weights = [1.0, -0.5, 3.0]
+        weights = [1.0, -0.5, 3.0, 2.0, 7.0]
         feed = graph.feed(image, weights)
         feed["blocks.2.1/energy"][0] = 1
         feed["blocks.5.1/energy"][1] = 1
         feed["classes"][2, [207, 24]] = 1
-        objective = layer("blocks.2.1") + layer("blocks.5.1") + logit("classifier", 207, 24)
+        feed["classes"][3, 9] = 1
+        feed["classes"][4, [1, 5]] = 1
+        feed["against"][4] = 1
+        # Several classes are told at each place, as resolve() asks for; of one the mean is the picture's logit.
+        by_place = network.class_map
+        objective = layer("blocks.2.1") + layer("blocks.5.1") + logit("classifier", 207, 24, classes=by_place)
+        objective += logit("classifier", 9) + log_probability("classifier", 1, 5, classes=by_place)
         agrees(network, objective, image, graph.run(feed), weights)
 
 

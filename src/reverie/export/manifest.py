@@ -18,7 +18,7 @@ from torch import Tensor
 
 from reverie.ascent.gradient import image_gradient
 from reverie.errors import OutputError, UsageError
-from reverie.export.operations import follow
+from reverie.export.operations import Followed, follow, with_class_map
 from reverie.export.step import step_graph
 from reverie.network import Network
 from reverie.objective import Objective, layer, log_probability, logit
@@ -47,10 +47,11 @@ class Part:
 class Manifest:
     """What stands in ``NETWORK.json``.
 
-    ``file`` is the graph, ``sha256`` its hash, ``weights`` the hash by which a Record knows the network.
-    ``classes`` says whether class terms can be asked for, by the names of ``labels``. ``test`` has the terms, weights,
-    scores and gradient (float32, base64) of a picture (:func:`waves`) as PyTorch finds them, and the cosine that is
-    close enough.
+    ``file`` is the graph, ``sha256`` its hash, ``weights`` the hash by which a Record knows the network. ``classes``
+    says whether class terms can be asked for, by the names of ``labels``, and ``mapped`` whether they are told at each
+    place by a classifier that was made for the whole picture (a single class then has no log-probability). ``test`` has
+    the terms, weights, scores and gradient (float32, base64) of a picture (:func:`waves`) as PyTorch finds them, and
+    the cosine that is close enough.
     """
 
     network: str
@@ -60,6 +61,7 @@ class Manifest:
     rounded: bool
     layers: tuple[Part, ...]
     classes: bool
+    mapped: bool
     labels: tuple[str, ...]
     synsets: tuple[str, ...]
     objective: str
@@ -98,8 +100,8 @@ def export(
     targets = [folder / f"{network.name}{suffix}" for suffix in (".onnx", ".json")]
     if not overwrite and (taken := next((each for each in targets if each.exists()), None)) is not None:
         raise OutputError(f"{taken} exists already; name another folder, or add --overwrite.")
-    wanted = [*(each.name for each in parts), *([network.logits] if classes else [])]
-    model, rounded = step_graph(network, follow(network, wanted), network.logits if classes else "", half)
+    followed = _followed(network, [each.name for each in parts], classes)
+    model, rounded = step_graph(network, followed, network.logits if classes else "", half)
     data = model.SerializeToString()
     known = network.layer(grammar.DEFAULT)
     manifest = Manifest(
@@ -110,6 +112,7 @@ def export(
         rounded=rounded,
         layers=parts,
         classes=classes,
+        mapped=classes and not network.require_layer(network.logits).stride and network.class_map is not None,
         labels=network.labels if classes else (),
         synsets=network.synsets if classes else (),
         objective=network.objective,
@@ -126,6 +129,15 @@ def waves(size: tuple[int, int]) -> Tensor:
     y, x = torch.meshgrid(*(torch.arange(side, dtype=torch.float64) for side in size), indexing="ij")
     waves = [torch.sin(x / 3 + y / (4 + channel) + channel) for channel in range(3)]
     return (0.5 + 0.4 * torch.stack(waves)).float()[None]
+
+
+def _followed(network: Network, layers: Sequence[str], classes: bool) -> Followed:
+    """What is to be computed; the classes at every place where the network tells only those of the whole picture."""
+    found = network.class_map if classes and not network.require_layer(network.logits).stride else None
+    if found is None:
+        return follow(network, [*layers, *([network.logits] if classes else [])])
+    kept = found.layer in layers
+    return with_class_map(follow(network, dict.fromkeys([*layers, found.layer])), network.logits, found, kept)
 
 
 def _parts(network: Network, layers: Sequence[str]) -> tuple[tuple[Part, ...], bool]:
@@ -156,8 +168,10 @@ def _test(network: Network, parts: Sequence[Part], classes: bool, rounded: bool)
         rows.append({"layer": part.name})
     if classes:
         few = list(range(min(3, len(network.labels))))
-        objective += logit(network.logits, *few) + log_probability(network.logits, few[0])
-        rows += [{"classes": few, "against": 0}, {"classes": few[:1], "against": 1}]
+        found = network.class_map if not network.require_layer(network.logits).stride else None
+        objective += logit(network.logits, *few, classes=found)
+        objective += log_probability(network.logits, *few[:2], classes=found)
+        rows += [{"classes": few, "against": 0}, {"classes": few[:2], "against": 1}]
     image = waves(TEST_SIZE)
     scores, gradients = image_gradient(network, objective, image)
     # Weights that make all terms felt, so that a wrong one cannot hide behind a strong one.

@@ -12,10 +12,12 @@ from torch import Tensor, fx, nn
 
 from reverie.errors import UsageError
 from reverie.network import Network
+from reverie.network.class_map import ClassMap
 from reverie.network.padding import SameConv2d
 
 Kind = Literal["conv", "scale", "relu", "relu6", "add", "pool", "flatten", "linear"]
 FOLLOWED_KINDS = "convolutions, batch norms, ReLUs, sums, global average pools and linear layers"
+CLASS_MAP = "class_map"  # the value of the classes at every place
 KNOWN = "motif or EfficientNet-Lite"
 
 
@@ -75,6 +77,17 @@ def follow(network: Network, layers: Iterable[str]) -> Followed:
         if node in needed and node.op != "placeholder":
             made.append(_operation(node, network))
     return Followed(*_folded(made, {name: _name(node) for name, node in outputs.items()}))
+
+
+def with_class_map(followed: Followed, layer: str, classes: ClassMap, kept: bool) -> Followed:
+    """The same with the classes of each place as the output of ``layer``, the logits of the whole picture.
+
+    The activation that ``classes`` reads is among the outputs of ``followed``; it stays there if ``kept``.
+    """
+    weight = classes.weight[..., None, None]
+    made = Operation("conv", (followed.outputs[classes.layer],), CLASS_MAP, weight, classes.bias)
+    outputs = {name: value for name, value in followed.outputs.items() if kept or name != classes.layer}
+    return Followed((*followed.operations, made), {**outputs, layer: CLASS_MAP})
 
 
 class _Tracer(fx.Tracer):

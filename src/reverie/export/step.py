@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from reverie.export.operations import Followed, Operation
+from reverie.export.operations import CLASS_MAP, Followed, Operation
 from reverie.export.writer import Writer
 from reverie.network import Network
 
@@ -46,7 +46,7 @@ def step_graph(network: Network, followed: Followed, classes: str, half: bool = 
     gradients: dict[str, list[str]] = {}
     scores = []
     for layer, value in followed.outputs.items():
-        places = _mapped(graph, values[value], network, layer)
+        places = values[value] if value == CLASS_MAP else _mapped(graph, values[value], network, layer)
         if layer == classes:
             inputs |= {"classes": ["terms", len(network.labels)], "against": ["terms"]}
             score, gradient = _classes(graph, places)

@@ -3,8 +3,19 @@
 import { Refused, nearest } from "../recipe/refused.js";
 
 /** @typedef {{name: string, aliases: string[], channels: number, stride: number}} Layer */
-/** @typedef {{network: string, layers: Layer[], classes: boolean, labels: string[], synsets: string[], objective: string,
- * default: string, smallest: number, weights: string}} Known what an exported network says of itself */
+/**
+ * @typedef {object} Known what an exported network says of itself
+ * @property {string} network
+ * @property {Layer[]} layers
+ * @property {boolean} classes whether class terms can be asked for
+ * @property {boolean} mapped whether a single class has no log-probability
+ * @property {string[]} labels
+ * @property {string[]} synsets
+ * @property {string} objective what it dreams by default
+ * @property {string} default the layer that the word means
+ * @property {number} smallest
+ * @property {string} weights their SHA-256
+ */
 /**
  * @typedef {object} Term one row of the step graph's inputs
  * @property {number} weight
@@ -205,6 +216,9 @@ function terms(known, target, certainty) {
   const classes = [name, ...target.others].map((each) => classOf(known, each));
   const label = classes.map((each) => known.labels[each]).join("|");
   const made = { ...blank, name: label, classes };
+  if (known.mapped && classes.length === 1 && (target.call === "logprob" || (certainty && !target.call))) {
+    throw new Refused(`On this page a single class of ${known.network} has no log-probability; name several, as in a|b.`);
+  }
   if (target.call === "logprob") return [{ ...made, against: 1 }];
   return certainty && !target.call ? [made, { ...made, against: 1, weight: weight * certainty }] : [made];
 }

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import io
-import logging
 import math
 import sys
 from collections.abc import Iterator
@@ -22,6 +20,8 @@ from reverie.errors import InputError
 Array = np.ndarray[Any, Any]
 EIGHT = np.dtype(np.uint8)
 ROWS = 256  # handled at a time
+MAX_SIDE = 200_000  # pixels; JPEG ends at 65,535, and the longest scans have some more
+DAMAGED = "is damaged or cut short; copy or download it again"
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF")
 _HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _FLIPS = {2: (1,), 3: (0, 1), 4: (0,), 5: (), 6: (1,), 7: (0, 1), 8: (0,)}  # EXIF; 5..8 transpose
@@ -56,9 +56,21 @@ def identified(file: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
             "is a video; 'reverie film video' dreams it, and as --guide it goes with a zoom or another video"
         )
     picture = Image.open(file, formats=formats)
-    if math.prod(picture.size) > max_pixels:
-        raise Image.DecompressionBombError
+    require_size(picture.size, max_pixels)
     return picture
+
+
+def require_size(size: tuple[int, int], max_pixels: int) -> None:
+    """Raise unless a picture of ``size`` (width, height) has some pixels, ``max_pixels`` at most, and no endless side.
+
+    A single row of 300 million pixels is a few bytes in a file, and minutes and gigabytes in every step after it.
+    """
+    if min(size) < 1:
+        raise InputError(f"has {size[0]}x{size[1]} pixels; give one that has some")
+    if math.prod(size) > max_pixels:
+        raise Image.DecompressionBombError
+    if max(size) > MAX_SIDE:
+        raise InputError(f"has a side of {max(size):,} pixels, and {MAX_SIDE:,} is the most; cut it first")
 
 
 def is_video(head: bytes) -> bool:
@@ -66,7 +78,9 @@ def is_video(head: bytes) -> bool:
     still = _brands(head) & {*_HEIC_BRANDS, b"avif", b"avis"}
     boxes = head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide") and not still
     riff = head[:4] == b"RIFF" and head[8:12] == b"AVI "
-    return boxes or riff or head.startswith((b"\x1a\x45\xdf\xa3", b"0&\xb2u", b"FLV\1", b"OggS", b"\0\0\1\xba"))
+    return (
+        boxes or riff or head.startswith((b"\x1a\x45\xdf\xa3", b"0&\xb2u", b"FLV\1", b"OggS", b"\0\0\1\xba"))
+    )
 
 
 def _brands(head: bytes) -> set[bytes]:
@@ -102,13 +116,21 @@ def picture(file: BinaryIO, max_pixels: int, notes: list[str]) -> Raw:
             raw.orientation = found.getexif().get(274, 1)  # Pillow turns a TIFF itself, which then says 1
     # Counting frames moves Pillow away from the one it has decoded; a broken later one is as good as none.
     with contextlib.suppress(Exception), identified(file, max_pixels) as again:
-        if getattr(again, "n_frames", 1) > 1:
+        if _moves(again):
             notes.append("has more than one frame; the first is used.")
     if lower:
         del found  # its memory is needed for the second decoding
         _join(file, max_pixels, raw, lower)
         raw.alpha = _keyed(cast(Array, raw.color), key) if raw.alpha is None else raw.alpha
     return raw
+
+
+def _moves(found: ImageFile.ImageFile) -> bool:
+    """Whether there is a second frame. To count those of a GIF or TIFF Pillow goes through all of them."""
+    if found.format in ("GIF", "TIFF"):
+        found.seek(1)
+        return True
+    return int(getattr(found, "n_frames", 1)) > 1
 
 
 def _keyed(samples: Array, key: Any) -> Array | None:
@@ -147,57 +169,44 @@ def _join(file: BinaryIO, max_pixels: int, raw: Raw, lower: str) -> None:
         raw.color, raw.alpha = upper[..., :3], upper[..., 3:]
 
 
-def deep_tiff(file: BinaryIO, max_pixels: int, notes: list[str]) -> Raw | None:
-    """A TIFF of more than 8 bits that tifffile reads by itself; None for any other file."""
-    file.seek(0)
-    if file.read(2) not in (b"II", b"MM"):
-        return None
-    import tifffile  # a tenth of a second that only TIFFs cost
-
-    logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it logs each oddity; ours is one sentence
-    try:
-        end = file.seek(0, io.SEEK_END)
-        file.seek(0)
-        tiff = tifffile.TiffFile(file)
-        page: Any = tiff.pages.first
-        chunks = list(zip(page.dataoffsets, page.databytecounts, strict=True))
-        whole = len(chunks) == math.prod(page.chunked) and all(n and at + n <= end for at, n in chunks)
-        plain = page.photometric <= 2 and page.axes in ("YX", "YXS", "SYX") and page.extrasamples[:1] != (1,)
-        deep = page.dtype.itemsize > 1 and page.dtype.kind in "uif"
-        if not (whole and plain and deep) or page.imagewidth * page.imagelength > max_pixels:
-            return None  # from a file that is not whole, tifffile would fill the holes with zeros
-        values, bits = np.atleast_3d(page.asarray()), page.bitspersample
-        values = np.moveaxis(values, 0, 2) if page.axes == "SYX" else values
-        color, alpha = unit_samples(values[..., : 3 if page.photometric == 2 else 1], bits, notes), None
-        if page.photometric == 0:
-            color = (65_535 if color.dtype == np.uint16 else 1) - color
-        if page.extrasamples[:1] == (2,):
-            alpha = unit_samples(values[..., color.shape[2]][..., None], bits, notes)
-        if len(tiff.pages) > 1:
-            notes.append("has more than one frame; the first is used.")
-        return Raw(color, alpha, page.iccprofile, page.tags.valueof(274, 1))
-    except Exception:
-        return None  # Pillow reads it, or says why not
-
-
 def unit_samples(values: Array, bits: int, notes: list[str]) -> Array:
     """Samples of any depth as float32 in 0..1, those of 16 bits as they are; what goes beyond any known white is
     stretched to fit."""
     if values.dtype.kind == "u" and values.dtype.itemsize == 2 and bits == 16:
         return values.astype(np.uint16, copy=False)
-    if values.dtype.kind == "u":
-        return values.astype(np.float32) / np.float32(2.0**bits - 1)
-    wide = values.astype(np.float64)
-    if not np.isfinite(wide).all():
+    return unit_scaled(values, bits, notes)
+
+
+def unit_scaled(values: Array, bits: int, notes: list[str]) -> Array:
+    """Samples [H, W, C] as a new array of float32 in 0..1, some rows at a time: doubles of all would weigh too much."""
+    low, scale = 0.0, 2.0**bits - 1
+    if values.dtype.kind not in "bu":
+        low, scale = _range(values, notes)
+    made = np.empty(values.shape, np.float32)
+    for at in range(0, len(values), ROWS):
+        wide = values[at : at + ROWS].astype(np.float64)
+        if values.dtype.kind == "f":
+            wide[~np.isfinite(wide)] = 0
+        made[at : at + ROWS] = np.clip((wide - low) / scale, 0, 1)
+    return made
+
+
+def _range(values: Array, notes: list[str]) -> tuple[float, float]:
+    """What is black, and how far white is above it, in signed or floating samples."""
+    low, high, finite = math.inf, -math.inf, True
+    for at in range(0, len(values), ROWS):
+        part = values[at : at + ROWS]
+        if part.dtype.kind == "f" and not (good := np.isfinite(part)).all():
+            part, finite = np.where(good, part, 0), False
+        low, high = min(low, float(part.min())), max(high, float(part.max()))
+    if not finite:
         notes.append("holds numbers that are not finite; they became 0.")
-        wide = np.nan_to_num(wide, nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = wide.min(), wide.max()
     if values.dtype.kind == "i" and low >= 0 and high <= 65_535:
-        wide /= 65_535
-    elif low < 0 or high > 1:
+        return 0.0, 65_535.0
+    if low < 0 or high > 1:
         notes.append(f"holds numbers from {low:g} to {high:g}; they were stretched to fit.")
-        wide = (wide - low) / ((high - low) or 1)
-    return wide.astype(np.float32)
+        return low, (high - low) or 1.0
+    return 0.0, 1.0
 
 
 def array(found: Image.Image, kind: np.dtype[Any] = EIGHT) -> Array:

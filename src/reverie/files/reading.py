@@ -18,7 +18,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from torch import Tensor
 
 from reverie.errors import InputError
-from reverie.files import color, decoding, metadata
+from reverie.files import color, decoding, metadata, tiff
 from reverie.files.writing import WRITES
 
 MAX_PIXELS = 300_000_000
@@ -30,7 +30,7 @@ _UNREADABLE: dict[type[Exception], str] = {
     UnidentifiedImageError: "is no picture that can be read; give a JPEG, PNG, WebP, TIFF, BMP, GIF or AVIF",
     Image.DecompressionBombError: "has more than {:,} pixels; make it smaller first",
     MemoryError: "does not fit into memory; make it smaller first",
-    Exception: "is damaged or cut short; copy or download it again",
+    Exception: decoding.DAMAGED,
 }
 _LOCK = threading.Lock()
 
@@ -60,7 +60,7 @@ def load(source: FileSource, max_pixels: int = MAX_PIXELS) -> Photo:
     """
     notes: list[str] = []
     with _reading(source, max_pixels) as file:
-        raw = decoding.deep_tiff(file, max_pixels, notes) or decoding.picture(file, max_pixels, notes)
+        raw = tiff.read_tiff(file, max_pixels, notes) or decoding.picture(file, max_pixels, notes)
         plain, profile = color.srgb(raw.color, raw.profile, notes)
         if raw.alpha is not None:
             color.hide(plain, raw.alpha)

@@ -182,7 +182,9 @@ def _encode(
     size = (layers[0].shape[-2], layers[0].shape[-1])
     try:
         if kind == "PNG":
-            png.write_png(file, strips, size, profile, None if words is None else metadata.writable_text(words))
+            png.write_png(
+                file, strips, size, profile, None if words is None else metadata.writable_text(words)
+            )
         elif kind == "TIFF":
             _write_tiff(file, strips, size, profile, words)
         else:

@@ -65,12 +65,13 @@ def test_300_jobs_do_not_make_server_and_worker_grow(serve):
     with server.client() as client:
         asset = drop(client)["id"]
         sizes = []
-        for batch in range(6):
+        for batch in range(8):
             wishes = [{"source": asset, "settings": {**TINY, "seed": batch * 100 + at}} for at in range(50)]
             wait(client, [job["id"] for job in start(client, *wishes)], patience=600)
             sizes.append((memory(server.process.pid), memory(worker_of(server))))
         print(f"MB after each 50 jobs: {[(a >> 20, b >> 20) for a, b in sizes]}")
-        for before, after in zip(sizes[0], sizes[-1], strict=True):
+        # The first hundred fill caches and the allocator's pools; 300 more must fit into what there is then.
+        for before, after in zip(sizes[1], sizes[-1], strict=True):
             assert after < before * 1.05
     handles = len(list(Path(f"/proc/{server.process.pid}/fd").iterdir()))
     assert handles < 60

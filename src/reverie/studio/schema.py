@@ -31,6 +31,8 @@ _ABOUT = {
     "Spectra and batches": "param decay start likeness opacity count",
 }
 _GROUPS = {field: group for group, fields in _ABOUT.items() for field in fields.split()}
+_WORDS = {"motif_size": ["auto", "small", "medium", "large"]}
+"""Words that a field of numbers and words is chosen by."""
 _UNITS = (("in pixels", "px"), ("pixels of", "px"), ("degrees", "°"), ("seconds", "s"))
 
 
@@ -52,7 +54,7 @@ def form(
                 "group": str(extra.get("group") or _GROUPS.get(name, "The picture")),
                 "unit": str(extra.get("unit") or _unit(help_text)),
                 "help": help_text,
-                **_kind(properties[name], field.default),
+                **_kind(properties[name], field.default, _WORDS.get(name)),
             }
         )
     return found
@@ -81,8 +83,10 @@ def _unit(text: str) -> str:
     return next((unit for words, unit in _UNITS if words in text.lower()), "")
 
 
-def _kind(schema: dict[str, Any], default: Any) -> dict[str, Any]:
+def _kind(schema: dict[str, Any], default: Any, words: list[str] | None = None) -> dict[str, Any]:
     """How a field is shown: as a choice, a switch, a number with its range, or as text."""
+    if words is not None:
+        return {"kind": "choice", "choices": words, "default": default}
     kinds = schema.get("anyOf", [schema])
     plain = [each for each in kinds if each.get("type") != "null"]
     optional = len(plain) < len(kinds)

@@ -56,7 +56,7 @@ def walk(browser: Any, address: str, width: int) -> None:
     """Every screen at one width."""
     size = {"width": width, "height": SIZES[width]}
     page = browser.new_context(viewport=size, color_scheme="dark").new_page()
-    page.set_default_timeout(90_000)
+    page.set_default_timeout(300_000)
 
     def shot(name: str) -> None:
         time.sleep(0.8)

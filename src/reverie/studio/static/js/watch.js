@@ -40,7 +40,9 @@ export class Watch {
 
   /** @param {string} id */
   async follow(id) {
-    const job = await engine.ask(`/api/jobs/${id}`);
+    let job = await engine.ask(`/api/jobs/${id}`);
+    // An event that came while this answer was on its way was about a job that nobody watched yet.
+    if (world.jobs.has(id) && world.jobs.get(id).state !== job.state) job = await engine.ask(`/api/jobs/${id}`);
     this.scores = job.scores ?? [];
     this.job = job;
     world.jobs.set(id, { ...world.jobs.get(id), ...job });

@@ -166,6 +166,13 @@ class Gallery:
         names = ("id", "kind", "title", "width", "height", "seconds")
         return {name: asset.get(name) for name in names}
 
+    def known(self, identity: str) -> dict[str, Any] | None:
+        """A source or a picture as the page sees it; None for an id that nothing has."""
+        if (asset := self.store.asset(identity)) is not None:
+            return self.shown(asset)
+        picture = self.store.picture(identity)
+        return None if picture is None else self.shown({**picture, "title": picture["name"]})
+
     def _name(self, identity: str) -> str:
         if (name := self.store.file(identity)) is None:
             raise InputError("This picture is not in the studio any more.")

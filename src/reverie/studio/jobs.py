@@ -216,8 +216,6 @@ class Queue:
         self.store.change_job(job, state=state, ended=time.time(), **values)
         if self._running == job:
             self._running = None
-        if state == "done":
-            shutil.rmtree(self.places.part("live") / job, ignore_errors=True)
         self._told(job)
         self._next()
 
@@ -407,6 +405,10 @@ class Queue:
 
     def _begin(self, job: dict[str, Any]) -> None:
         assert self._worker is not None
+        # A page may still ask for the last pictures of the job before.
+        for each in self.places.part("live").iterdir():
+            if each.name not in (job["id"], self.live.get("job")):
+                shutil.rmtree(each, ignore_errors=True)
         self._running, self._scores, self._written_at = job["id"], [], 0.0
         self.live = {"job": job["id"]}
         self.store.change_job(job["id"], state="running", begun=job["begun"] or time.time())

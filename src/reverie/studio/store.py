@@ -192,6 +192,11 @@ class Store:
         )
         return [dict(row) for row in rows]
 
+    def asset(self, identity_: str) -> dict[str, Any] | None:
+        """A file in ``sources`` with all its columns."""
+        row = self._base.execute("select * from assets where id = ?", (identity_,)).fetchone()
+        return dict(row) if row else None
+
     def file(self, identity_: str) -> str | None:
         """The name in the folder of a picture or an asset; None for an id that nothing has, or that lies in the bin."""
         for table, rest in (("assets", ""), ("pictures", " and binned is null")):

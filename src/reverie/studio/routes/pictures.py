@@ -43,6 +43,15 @@ async def assets(request: Request, kind: str | None = None) -> dict[str, Any]:
     return {"assets": [made.gallery.shown(each) for each in made.store.assets(kind)]}
 
 
+@pictures_router.get("/api/files/{identity}")
+async def get_file(request: Request, identity: str) -> dict[str, Any]:
+    """What a source or a picture is."""
+    found = studio_of(request).gallery.known(identity)
+    if found is None:
+        raise HTTPException(404)
+    return found
+
+
 @pictures_router.post("/api/files/{identity}/edit")
 async def edit_picture(request: Request, identity: str) -> dict[str, Any]:
     """A turned or cropped copy of a picture, as a new source."""

@@ -63,17 +63,9 @@ function done() {
   location.hash = "#/dream";
 }
 
-/** An asset by its id. @param {string} id */
-export async function known(id) {
-  const { assets } = await engine.ask("/api/assets");
-  const found = assets.find((/** @type {any} */ each) => each.id === id);
-  if (found) return found;
-  const picture = await engine.ask(`/api/pictures/${id}`).catch(() => null);
-  if (picture) return { id, title: picture.name, width: picture.width, height: picture.height };
-  const image = new Image();
-  image.src = engine.view(id, 0);
-  await image.decode();
-  return { id, title: "picture", width: image.naturalWidth, height: image.naturalHeight };
+/** A source or a picture by its id. @param {string} id @returns {Promise<any>} */
+export function known(id) {
+  return engine.ask(`/api/files/${id}`);
 }
 
 /** Let people choose a file. @param {string} accept @param {boolean} [many] @returns {Promise<File[]>} */

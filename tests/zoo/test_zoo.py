@@ -25,6 +25,7 @@ from reverie.network import Network
 from reverie.objective.resolve import resolve
 from reverie.zoo import weights
 from reverie.zoo.squeezenet import imagenet
+from reverie.zoo.unwrapping import unwrapped
 from tests.oracle import squeezenet as twin
 from tests.oracle.networks import noise, tiny_network
 
@@ -38,7 +39,7 @@ def state() -> dict[str, Tensor]:
 
 
 def fitted(path: Path) -> Network:
-    return weights.filled(tiny_network(), weights.read_weights(path))
+    return weights.filled(tiny_network(), unwrapped(weights.read_weights(path), tiny_network))
 
 
 def same(network: Network, tensors: dict[str, Tensor]) -> bool:
@@ -251,9 +252,17 @@ def test_a_header_that_lies_about_its_length_is_refused(tmp_path: Path) -> None:
         assert "damaged" in refused(tmp_path / "a", length.to_bytes(8, "little") + b'{"a": 1}')
 
 
-@pytest.mark.parametrize("content", [b"", b"short", b"<html>not found</html>", b"version https://git-lfs"])
-def test_a_file_that_is_no_weights_is_refused(tmp_path: Path, content: bytes) -> None:
-    assert "is no weights file" in refused(tmp_path / "a", content)
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "is no weights file"),
+        (b"short", "is no weights file"),
+        (b"<html>not found</html>", "is a web page; download the weights themselves"),
+        (b"version https://git-lfs", "is the pointer of Git LFS, not the file itself"),
+    ],
+)
+def test_a_file_that_is_no_weights_is_refused(tmp_path: Path, content: bytes, says: str) -> None:
+    assert says in refused(tmp_path / "a", content)
 
 
 def test_a_zip_of_something_else_is_refused(tmp_path: Path) -> None:
@@ -265,7 +274,7 @@ def test_a_zip_of_something_else_is_refused(tmp_path: Path) -> None:
 def test_weights_that_are_absent_or_a_folder_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         weights.read_weights(tmp_path / "none")
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(InputError, match="is a folder; name the file"):
         weights.read_weights(tmp_path)
 
 

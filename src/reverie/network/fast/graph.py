@@ -59,6 +59,10 @@ def trace_graph(module: nn.Module) -> TracedGraph | None:
         graph = tracer.trace(module)
     except Exception:  # whatever a stranger's forward does with what it takes for a tensor
         return None
+    finally:
+        # torch's functions around a trace refer to one another and to the tracer, and so to all weights.
+        outputs = tracer.outputs
+        vars(tracer).clear()
     for node in graph.nodes:
         # A tensor that was made on the way would be frozen as it happened to be; writing in place would
         # change what was captured.
@@ -66,7 +70,7 @@ def trace_graph(module: nn.Module) -> TracedGraph | None:
         wrote = node.target is operator.setitem or (node.op == "call_method" and node.target.endswith("_"))
         if made or wrote or node.kwargs.get("inplace"):
             return None
-    return TracedGraph(module, graph, tracer.outputs)
+    return TracedGraph(module, graph, outputs)
 
 
 def watched(module: nn.Module) -> bool:
@@ -149,7 +153,11 @@ class Builder:
         for at, (node, part) in enumerate(parts.items()):
             node.target = f"part{at}"
             made[node.target] = self._made(part)
-        return fx.GraphModule(made, graph)
+        runner = fx.GraphModule(made, graph)
+        # The graph was needed to write the code. That it points back at its module would keep all weights until
+        # the garbage collector comes by.
+        runner.graph.owning_module = None
+        return runner
 
     def _made(self, part: GraphPart) -> nn.Module | Tensor:
         if isinstance(part, Fused) and part.pool is not None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from reverie.errors import UsageError
 from reverie.network import Network
 from reverie.objective import Objective, Sight
 from reverie.pixels.ops import EPSILON, mean_abs
@@ -70,11 +71,22 @@ def image_gradient(
         wishes = [score.sum() for score in scores]
         if weights is not None:
             wishes = [(weights * torch.stack(scores)).sum()]
-        gradients = [
-            torch.autograd.grad(wish, leaf, retain_graph=at + 1 < len(wishes))[0]
-            for at, wish in enumerate(wishes)
-        ]
+        gradients = []
+        for at, wish in enumerate(wishes):
+            (found,) = torch.autograd.grad(wish, leaf, retain_graph=at + 1 < len(wishes), allow_unused=True)
+            if found is None:
+                raise unanswered(network, objective)
+            gradients.append(found)
     return torch.stack([score.detach() for score in scores]), torch.stack(gradients)
+
+
+def unanswered(network: Network, objective: Objective) -> UsageError:
+    """What to raise where the picture takes no part in what an objective measures."""
+    layers = ", ".join(sorted(objective.layers)) or "its objective"
+    return UsageError(
+        f"The network {network.name} passes no gradient back to the picture from {layers} (a part before it is "
+        "quantized, or does not read the picture); choose another layer."
+    )
 
 
 def scales(gradients: Sequence[Tensor] | Tensor) -> Tensor:

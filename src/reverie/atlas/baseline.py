@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from reverie.network import Network
+from reverie.network.working import working_device
 from reverie.pixels.ops import EPSILON, Size, cloud, rms
 from reverie.pixels.transform import pad
 
@@ -56,7 +57,7 @@ def _above_zero(x: Tensor) -> Tensor:
 
 def place(network: Network) -> torch.device:
     """Where the network computes."""
-    return next((each.device for each in network.module.parameters()), torch.device("cpu"))
+    return working_device(network.module)
 
 
 def references(network: Network, size: Size | None = None, count: int = REFERENCES) -> list[Tensor]:

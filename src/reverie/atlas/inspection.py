@@ -90,7 +90,10 @@ def inspect(
         raise UsageError(f"The number of channels must be 1 or more, not {top}.")
     if picture.ndim != 4 or picture.shape[:2] != (1, 3):
         raise UsageError(f"A picture of shape {tuple(picture.shape)} cannot be inspected; give [1, 3, H, W].")
-    chosen = worthwhile(network) if layers is None else [network.require_layer(name) for name in layers]
+    if layers is None:
+        chosen = worthwhile(network, dreamable=False)
+    else:
+        chosen = tuple(network.require_layer(name) for name in layers)
     image = fitting(network, picture, PADDING)
     size, padded = (picture.shape[-2], picture.shape[-1]), (image.shape[-2], image.shape[-1])
     names = list(dict.fromkeys(each.name for each in chosen))

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from reverie.errors import UnknownName, UsageError
 from reverie.network import Layer, Network
+from reverie.network.working import working_device
 
 MOST_LAYERS = 24  # more layers than this nobody asks for without saying so
 PASSIVE = (
@@ -33,22 +34,24 @@ def layer_label(layer: Layer) -> str:
     return layer.aliases[0] if layer.aliases else layer.name
 
 
-def worthwhile(network: Network, kind: str | None = None) -> tuple[Layer, ...]:
+def worthwhile(network: Network, kind: str | None = None, *, dreamable: bool = True) -> tuple[Layer, ...]:
     """The layers that a person would want to see, in forward order; at most 24, and the class scores last.
 
     A convolution counts together with the norm and the activation behind it, a block together with the layer
     that ends it; pooling, dropout and the like are left out, and so is what comes after the class scores.
     Of nested blocks only so many levels are taken as make no more than 24 layers. With ``kind`` instead every
-    layer whose kind has that in its name; ``all`` for all. Layers without a gradient are left out in any case.
-    Raises :class:`UnknownName` for a kind that is not there.
+    layer whose kind has that in its name; ``all`` for all. With ``dreamable`` layers without a gradient are left out.
+    Raises :class:`UnknownName` for a kind that is not there, and :class:`UsageError` where no layer is left.
     """
     if kind is not None:
         found = [each for each in network.layers if kind == "all" or kind.lower() in each.kind]
         if not found:
             kinds = sorted({each.kind for each in network.layers})
             raise UnknownName("kind of layer", kind, kinds, f"'reverie layers {network.name}'")
-        return tuple(each for each in found if each.name in _captured(network, found))
-    found, blocks, seen = _distinct(network)
+        seen = _captured(network, found, dreamable)
+        return _some(network, [each for each in found if each.name in seen])
+    found, blocks, seen = _distinct(network, dreamable)
+    _some(network, found)
     depths = {
         each.name: sum(
             each.name.startswith(f"{name}.") and not _equal(seen, each.name, name) for name in blocks
@@ -60,6 +63,15 @@ def worthwhile(network: Network, kind: str | None = None) -> tuple[Layer, ...]:
         if level and len(level) <= MOST_LAYERS:
             return tuple(level)
     return _thinned(network, [each for each in found if not depths[each.name]])
+
+
+def _some(network: Network, layers: list[Layer]) -> tuple[Layer, ...]:
+    if not layers:
+        raise UsageError(
+            f"No layer of {network.name} passes a gradient back to the picture (its forward detaches it, or runs "
+            "under no_grad), so none can be dreamt."
+        )
+    return tuple(layers)
 
 
 def distinct(network: Network) -> tuple[Layer, ...]:
@@ -98,21 +110,21 @@ def before_relu(network: Network, layer: Layer) -> dict[int, tuple[str, int]]:
     return found
 
 
-def _distinct(network: Network) -> tuple[list[Layer], set[str], dict[str, Tensor]]:
+def _distinct(network: Network, dreamable: bool = True) -> tuple[list[Layer], set[str], dict[str, Tensor]]:
     """The layers up to the class scores as :func:`_once` leaves them, its blocks, and all their activations."""
     layers = list(network.layers)
     at = next((at for at, each in enumerate(layers) if each.name == network.logits), len(layers) - 1)
-    seen = _captured(network, layers[: at + 1])
+    seen = _captured(network, layers[: at + 1], dreamable)
     return *_once(layers[: at + 1], seen), seen
 
 
-def _captured(network: Network, layers: list[Layer]) -> dict[str, Tensor]:
-    """Activations of those ``layers`` that pass a gradient back, for one small noisy picture."""
+def _captured(network: Network, layers: list[Layer], dreamable: bool = True) -> dict[str, Tensor]:
+    """Activations of those ``layers`` that pass a gradient back, or of all, for one small noisy picture."""
     side, names = max(64, network.smallest), [each.name for each in layers]
-    place = next((each.device for each in network.module.parameters()), torch.device("cpu"))
+    place = working_device(network.module)
     image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)).to(place)
     image.requires_grad_(True)
-    with torch.enable_grad():
+    with torch.set_grad_enabled(dreamable):
         try:
             return network.capture(image, names)
         except UsageError:

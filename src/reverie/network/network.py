@@ -13,8 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from reverie.errors import UnknownName, UsageError
+from reverie.network.checkpoints import without_checkpoints
 from reverie.network.class_map import ClassMap, class_map
 from reverie.network.receptive import Traced, leaf, traced
+from reverie.network.working import working_device, working_type
 from reverie.pixels.ops import Size
 from reverie.recipe import grammar
 
@@ -160,7 +162,8 @@ class Network:
         handles = [each.register_forward_hook(_redirect) for each in relus if self.redirects]
         handles += [module.register_forward_hook(keep(name)) for name, module in modules.items()]
         try:
-            self.module(self._normalized(image))
+            with without_checkpoints():
+                self.module(self._normalized(image))
         except _Enough:
             pass
         finally:
@@ -191,12 +194,15 @@ class Network:
         )
 
     def _normalized(self, image: Tensor) -> Tensor:
-        weight = next(self.module.parameters(), image)
         if self.adapter is not None:
-            return self.adapter.enter(image).to(weight.dtype)
+            return self.adapter.enter(image).to(self._type)
         mean, std = (image.new_tensor(values).view(1, 3, 1, 1) for values in (self.mean, self.std))
         x = (image - mean) / std
-        return x.to(weight.dtype).contiguous(memory_format=torch.channels_last)
+        return x.to(self._type).contiguous(memory_format=torch.channels_last)
+
+    @cached_property
+    def _type(self) -> torch.dtype:
+        return working_type(self.module)
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
@@ -237,8 +243,7 @@ class Network:
         return (height, width), self._sights[height, width]
 
     def _traced(self, size: Size) -> dict[str, Traced]:
-        device = next((each.device for each in self.module.parameters()), torch.device("cpu"))
-        image = torch.full((1, 3, *size), 0.5, device=device)
+        image = torch.full((1, 3, *size), 0.5, device=working_device(self.module))
         return traced(
             self.module, image, self._normalized, lambda name, output: self._read(name, output, image)
         )

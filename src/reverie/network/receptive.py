@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from reverie.network.checkpoints import without_checkpoints
+
 _aten = torch.ops.aten
 
 
@@ -177,7 +179,7 @@ def traced(
             handles += [part.register_forward_pre_hook(before(name)), part.register_forward_hook(after(name))]
     try:
         x = enter(image)
-        with torch.no_grad(), tracing:
+        with torch.no_grad(), tracing, without_checkpoints():
             tracing.tell(x, Seen((ReceptiveField(0, 0, 1), ReceptiveField(0, 0, 1)), frozenset({"image"})))
             module(x)
     finally:

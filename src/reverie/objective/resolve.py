@@ -11,6 +11,7 @@ from torch import Tensor
 
 from reverie.errors import UnknownName, UsageError
 from reverie.network import Activations, Layer, Network
+from reverie.network.working import working_device
 from reverie.objective.guide import Match, match
 from reverie.objective.layers import channel, layer, neuron
 from reverie.objective.place import inside, masked
@@ -140,7 +141,7 @@ def guided(
 
 def features(network: Network, layer: Layer, pictures: Iterable[Tensor]) -> Tensor:
     """The activations [M, C] of all places of ``pictures`` [1, 3, H, W] at a layer, on the network's device."""
-    device = next((each.device for each in network.module.parameters()), torch.device("cpu"))
+    device = working_device(network.module)
     found = []
     for picture in map(unit, pictures):
         size = (picture.shape[-2], picture.shape[-1])

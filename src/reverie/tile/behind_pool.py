@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from reverie.network import Activations, Network
 from reverie.network.receptive import leaf
+from reverie.network.working import working_device, working_type
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,7 @@ class Head:
         """``layers`` as they are for a picture whose layer ``neck`` is that map [B, C, h, w]."""
         image = neck.new_zeros(neck.shape[0], 3, _side(network), _side(network))
         part = network.module.get_submodule(self.module)
-        weight = next(network.module.parameters(), neck)
-        given = neck.to(weight.dtype).contiguous(memory_format=torch.channels_last)
+        given = neck.to(working_type(network.module)).contiguous(memory_format=torch.channels_last)
         handle = part.register_forward_pre_hook(lambda _module, _inputs: (given,))
         try:
             found = network.capture(image, layers)
@@ -38,10 +38,10 @@ def head(network: Network, layers: Iterable[str]) -> Head | None:
 
     It is not believed but tried out: the map of a picture of noise, handed to the head of a black one.
     """
-    weight = next(network.module.parameters(), torch.zeros(()))
-    dtype = torch.float64 if weight.dtype == torch.float64 else torch.float32
+    device = working_device(network.module)
+    dtype = torch.float64 if working_type(network.module) == torch.float64 else torch.float32
     generator = torch.Generator().manual_seed(0)
-    noise = torch.rand(1, 3, _side(network), _side(network), generator=generator).to(weight.device, dtype)
+    noise = torch.rand(1, 3, _side(network), _side(network), generator=generator).to(device, dtype)
     split = _neck(network, noise)
     if split is None:
         return None

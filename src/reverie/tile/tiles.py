@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from reverie.ascent.blockwise import hand_back
-from reverie.ascent.gradient import image_gradient
+from reverie.ascent.gradient import image_gradient, unanswered
 from reverie.errors import UsageError
 from reverie.network import Activations, Network
 from reverie.objective import Objective, Term
@@ -138,7 +138,11 @@ class Tiles:
             for at, wish in enumerate(wishes):
                 if wish.values:
                     more = any(later.values for later in wishes[at + 1 :])
-                    (gradient,) = torch.autograd.grad(wish.values, leaf, wish.seeds, retain_graph=more)
+                    (gradient,) = torch.autograd.grad(
+                        wish.values, leaf, wish.seeds, retain_graph=more, allow_unused=True
+                    )
+                    if gradient is None:
+                        raise unanswered(network, objective)
                     view.add(gradients[at], tile.place, gradient)
         return scores
 

@@ -180,9 +180,21 @@ def _guessed(keras: Any, model: Any) -> ImageAdapter | None:
     if fits:
         return _way_in(keras, builders[max(fits, key=len)])
     rescaling = (keras.layers.Rescaling, keras.layers.Normalization)
-    if any(isinstance(layer, rescaling) for layer in model.layers[:3]):
-        return colors.normalization(None, None, (0.0, 255.0), "rgb", 3)
+    for layer in _in_order(model):
+        if isinstance(layer, rescaling):
+            return colors.normalization(None, None, (0.0, 255.0), "rgb", 3)
+        if any(len(each.shape) == 4 for each in layer.weights):
+            break  # the first convolution: what is rescaled behind it is no picture
     return None
+
+
+def _in_order(model: Any) -> Iterator[Any]:
+    """The layers of a model, those of models within it too: augmentation is often a model of its own."""
+    for layer in model.layers:
+        if hasattr(layer, "layers"):
+            yield from _in_order(layer)
+        else:
+            yield layer
 
 
 def _plain(name: str) -> str:

@@ -14,8 +14,9 @@ from torch import nn
 
 from reverie.errors import InputError, UnknownName, UsageError
 from reverie.network import Layer, Network
+from reverie.network.working import working_device
 from reverie.pixels.ops import Size
-from reverie.zoo.adopt import colors
+from reverie.zoo.adopt import colors, exported
 from reverie.zoo.adopt.adapter import ImageAdapter
 from reverie.zoo.adopt.colors import ColorFunction, Range
 from reverie.zoo.adopt.probe import Body, probe_module
@@ -97,6 +98,9 @@ def prepared(module: Any, own: bool) -> Body:
 
     if keras.is_model(module):
         return keras.body(module, own)
+    logits = ""
+    if exported.is_exported(module):
+        (module, logits), own = exported.layered(module), True
     if not isinstance(module, nn.Module):
         raise UsageError(f"A {type(module).__name__} is no network; give a torch.nn.Module or a Keras model.")
     if not own:
@@ -109,7 +113,8 @@ def prepared(module: Any, own: bool) -> Body:
             part.inplace = False
     module.eval()
     first = next((each for each in module.parameters() if each.ndim == 4), None)
-    return Body(module, 1 if first is not None and first.shape[1] == 1 and first.shape[0] > 1 else 3)
+    gray = first is not None and first.shape[1] == 1 and first.shape[0] > 1
+    return Body(module, 1 if gray else 3, logits=logits)
 
 
 def around(
@@ -159,11 +164,35 @@ def adopted(network: Network, objective: str = "", aliases: Mapping[str, str] | 
         if path not in known:
             raise UnknownName("layer", path, known)
     made = replace(
-        network, objective=objective or quoted(_favorite(layers).name), aliases=dict(aliases or {})
+        network, objective=objective or quoted(_answering(network, layers).name), aliases=dict(aliases or {})
     )
     if not aliases:
         made.__dict__["layers"] = layers  # a trace of a large network takes seconds, and this one is the same
     return made
+
+
+def _answering(network: Network, layers: tuple[Layer, ...]) -> Layer:
+    """The favorite layer among those that pass a gradient back to the picture; a position embedding passes none."""
+    left = layers
+    while left:
+        favorite = _favorite(left)
+        if _answers(network, favorite):
+            return favorite
+        left = tuple(layer for layer in left if layer is not favorite)
+    return _favorite(layers)
+
+
+def _answers(network: Network, layer: Layer) -> bool:
+    side = network.smallest
+    image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+    image = image.to(working_device(network.module)).requires_grad_(True)
+    try:
+        with torch.enable_grad():
+            seen = network.capture(image, [layer.name])[layer.name]
+            (gradient,) = torch.autograd.grad(seen.square().sum(), image, allow_unused=True)
+    except (UsageError, RuntimeError, NotImplementedError):
+        return False
+    return gradient is not None and bool(gradient.isfinite().all()) and bool(gradient.any())
 
 
 def _favorite(layers: tuple[Layer, ...]) -> Layer:
@@ -192,7 +221,8 @@ def digest(module: nn.Module) -> str:
     found = hashlib.sha256()
     for key, value in sorted(module.state_dict().items()):
         found.update(key.encode())
-        if isinstance(value, torch.Tensor):
+        if isinstance(value, torch.Tensor) and value.numel():
+            value = value.dequantize() if value.is_quantized else value
             found.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return found.hexdigest()
 

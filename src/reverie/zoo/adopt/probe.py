@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -11,7 +10,9 @@ import torch
 from torch import nn
 
 from reverie.errors import InputError, ReverieError
+from reverie.network.checkpoints import without_checkpoints
 from reverie.network.receptive import leaf
+from reverie.network.working import working_device, working_type
 from reverie.pixels.ops import Size
 from reverie.zoo.adopt.adapter import ImageAdapter
 from reverie.zoo.adopt.tokens import TokenLayout, first, folded, layout
@@ -134,11 +135,10 @@ def _outputs(module: nn.Module, sight: ImageAdapter, size: Size) -> _Outputs:
         return hook
 
     handles = [part.register_forward_hook(keep(name)) for name, part in module.named_modules() if name]
-    tensor = next(itertools.chain(module.parameters(), module.buffers()), torch.zeros(0))
-    image = torch.full((1, 3, *size), 0.5, device=tensor.device)
-    dtype = tensor.dtype if tensor.is_floating_point() else image.dtype
+    image = torch.full((1, 3, *size), 0.5, device=working_device(module))
+    dtype = working_type(module)
     try:
-        with torch.no_grad():
+        with torch.no_grad(), without_checkpoints():
             result = first(module(sight.colored(image).to(dtype)))
     finally:
         for handle in handles:

@@ -94,7 +94,7 @@ def _written(made: Path, networks: Sequence[str], effort: int) -> dict[str, Any]
 
 def fields() -> dict[str, Any]:
     """What the page must know of each recipe field: default, range or choices; the network's default is this page's."""
-    kept = ("default", "type", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+    kept = ("default", "type", "enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "before")
     found = {}
     for name, schema in Recipe.model_json_schema()["properties"].items():
         branch = next((each for each in schema.get("anyOf", ()) if each.get("type") != "null"), {})
@@ -108,8 +108,9 @@ def looks(networks: Sequence[str]) -> dict[str, Any]:
     """The presets that this page can dream: those of its networks in which nothing but the classic ascent is asked."""
     found = {}
     for name, values in all_presets().items():
-        recipe = {key: value for key, value in values.items() if key not in ("about", "elsewhere")}
-        if recipe.get("network") in networks and recipe.get("objective") and "param" not in recipe:
+        recipe = {key: value for key, value in values.items() if key in Recipe.model_fields}
+        told = str(recipe.get("objective", ""))
+        if recipe.get("network") in networks and told and "group:" not in told and "param" not in recipe:
             Recipe.of(recipe)
             found[name] = {"about": values["about"], "recipe": recipe}
     return found

@@ -122,6 +122,16 @@ def test_random_draws_are_those_of_torch():
     assert found[0] == [number for pair in pairs for number in pair]
 
 
+def test_normal_draws_are_those_of_torch():
+    found = script("""
+        import { ofVariation } from "./src/dream/random.js";
+        console.log(JSON.stringify([231, 240, 16].map((count) => [...ofVariation(3n).normals(count)])));
+    """)
+    for drawn in found:
+        generator = torch.Generator().manual_seed((3 * 1_000_003 + 999_983) % 2**63)
+        assert np.allclose(drawn, torch.randn(len(drawn), generator=generator).numpy(), atol=1e-5)
+
+
 @pytest.mark.parametrize("size", [(30, 50), (97, 41), (13, 200), (64, 48)])
 def test_resizing_is_that_of_torch(size, tmp_path):
     image = torch.rand(1, 3, 48, 64, generator=torch.Generator().manual_seed(5))
@@ -174,6 +184,7 @@ def test_plans_have_the_numbers_of_python(graphs, native, values):
             "coarse": shaping.coarse,
             "spread": shaping.spread,
             "gray": shaping.gray,
+            "fineGray": getattr(shaping, "fine_gray", 0),
             "normalize": shaping.normalize,
         }
         assert [each["weight"] for each in other["terms"]] == [term.weight for term in one.objective.terms]

@@ -30,6 +30,7 @@ EXACT, ROUNDED = (
     0.9999,
     0.97,
 )  # cosine with PyTorch's gradient that an engine must reach, by how weights are stored
+MOTIF = 40  # usual side in pixels of what a network draws, where it does not say
 TEST_SIZE = (40, 56)  # (height, width) of the picture of the self-test
 
 
@@ -67,6 +68,7 @@ class Manifest:
     objective: str
     default: str
     smallest: int
+    motif: int
     test: dict[str, Any]
     reverie: int = MANIFEST_SCHEMA
 
@@ -118,6 +120,7 @@ def export(
         objective=network.objective,
         default=known.name if known is not None else "",
         smallest=network.smallest,
+        motif=getattr(network, "motif", MOTIF),
         test=_test(network, parts, classes, rounded),
     )
     _write(targets, [data, manifest.text().encode()])

@@ -14,6 +14,7 @@ import { Refused, nearest } from "../recipe/refused.js";
  * @property {string} objective what it dreams by default
  * @property {string} default the layer that the word means
  * @property {number} smallest
+ * @property {number} motif usual side in pixels of what it draws
  * @property {string} weights their SHA-256
  */
 /**

@@ -10,6 +10,7 @@ import { pythonRound } from "./planes.js";
 
 const LEAST = 24; // below this short side an octave holds no form that a network could see
 const FEWEST = 6; // steps of a tapered octave: with fewer the jitter leaves grain
+const MOTIF_SIZES = { small: 12, medium: 20, large: 35 }; // per cent of the short side
 const MULTIPLE = 16; // pixels that sides are rounded up to, as padded for the network
 
 /** Fields that this page has no other value for: name -> the only value. */
@@ -49,7 +50,7 @@ export function planned(recipe, known, native) {
     }
   }
   const size = sized(recipe.size, native);
-  const octaves = sizes(size, recipe);
+  const octaves = sizes(size, recipe, coarsest(recipe, known));
   const texts = perOctave(recipe.objective || known.objective);
   const perText = texts.map((text) => resolved(known, text, recipe.certainty));
   return {
@@ -60,6 +61,8 @@ export function planned(recipe, known, native) {
     detail: recipe.detail,
     color: recipe.color,
     blend: recipe.blend,
+    realism: recipe.realism ?? 0,
+    variation: recipe.variation ?? 0,
     balance: recipe.balance === "terms",
     seed: BigInt(recipe.seed),
   };
@@ -80,13 +83,26 @@ export function sized(text, native) {
 }
 
 /**
+ * Short side of the coarsest octave, at which the network's motifs have the size that is wanted.
+ * @param {Recipe} recipe
+ * @param {Known} known
+ */
+function coarsest(recipe, known) {
+  const wanted = recipe.motif_size ?? "auto";
+  if (wanted === "auto") return recipe.smallest;
+  const share = MOTIF_SIZES[/** @type {"small"} */ (wanted)] ?? Number(wanted);
+  return Math.max(known.smallest, 16, pythonRound((100 * known.motif) / share));
+}
+
+/**
  * (height, width) of every octave, coarse first. `auto` is anchored at the coarse end, a number at the fine one.
  * @param {Size} final
  * @param {Recipe} recipe
+ * @param {number} smallest
  * @returns {Size[]}
  */
-export function sizes(final, recipe) {
-  const { octaves, octave_scale: scale, smallest } = recipe;
+export function sizes(final, recipe, smallest) {
+  const { octaves, octave_scale: scale } = recipe;
   let { above } = recipe;
   const short = Math.min(...final);
   /** @type {number[]} */
@@ -140,7 +156,8 @@ function octave(recipe, known, size, at, count, terms) {
     rule: {
       stepSize,
       momentum: recipe.momentum,
-      headroom: recipe.headroom,
+      // The stronger the dream, the nearer to 1, so that strength does not burn contrast.
+      headroom: 1 - (1 - recipe.headroom) / Math.max(1, recipe.strength ?? 1),
       shaping: {
         bands: recipe.bands,
         fine: recipe.fine,
@@ -148,6 +165,7 @@ function octave(recipe, known, size, at, count, terms) {
         coarse: at ? recipe.coarse : 1,
         spread: recipe.spread,
         gray: recipe.gray,
+        fineGray: recipe.fine_gray ?? 0,
         normalize: recipe.normalize,
       },
     },
@@ -168,14 +186,16 @@ export function pace(recipe, at, count) {
   if (single) stepSize *= recipe.step_decay ** at;
   if (recipe.schedule === "adaptive") {
     const level = count - at;
-    return [Math.max(steps, Math.floor(steps * Math.log2(level))), stepSize * 1.2 ** -(level - 1)];
-  }
-  if (recipe.schedule === "tapered" && single && !Array.isArray(recipe.steps)) {
+    steps = Math.max(steps, Math.floor(steps * Math.log2(level)));
+    stepSize *= 1.2 ** -(level - 1);
+  } else if (recipe.schedule === "tapered" && single && !Array.isArray(recipe.steps)) {
     const taken = Math.min(steps, Math.max(FEWEST, pythonRound(steps * recipe.step_decay ** at)));
     stepSize *= steps / taken;
     steps = taken;
   }
-  return [steps, stepSize];
+  const strength = recipe.strength ?? 1;
+  const longer = Math.sqrt(Math.max(1, strength));
+  return [Math.max(1, pythonRound(steps * longer)), (stepSize * strength) / longer];
 }
 
 /**

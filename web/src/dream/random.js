@@ -37,6 +37,28 @@ export class Generator {
     return Array.from({ length: count }, () => low + (this.next() % (high - low)));
   }
 
+  /**
+   * `torch.randn(count)`, count at least 16: pairs of uniform numbers, 8 apart, by Box and Muller (1958).
+   * @param {number} count
+   */
+  normals(count) {
+    const data = Float32Array.from({ length: count }, () => (this.next() & 0xffffff) / 2 ** 24);
+    const fill = (/** @type {number} */ from) => {
+      for (let j = from; j < from + 8; j++) {
+        const radius = Math.sqrt(-2 * Math.log(1 - data[j]));
+        const angle = 2 * Math.PI * data[j + 8];
+        data[j] = radius * Math.cos(angle);
+        data[j + 8] = radius * Math.sin(angle);
+      }
+    };
+    for (let from = 0; from + 16 <= count; from += 16) fill(from);
+    if (count % 16) {
+      for (let at = count - 16; at < count; at++) data[at] = (this.next() & 0xffffff) / 2 ** 24;
+      fill(count - 16);
+    }
+    return data;
+  }
+
   #renew() {
     const state = this.state;
     for (let i = 0; i < SIZE; i++) {
@@ -54,4 +76,12 @@ export class Generator {
  */
 export function ofOctave(seed, octave) {
   return new Generator((seed * 1000003n + BigInt(octave)) % (1n << 63n));
+}
+
+/**
+ * The generator of the faint patches under the first octave.
+ * @param {bigint} seed the recipe's
+ */
+export function ofVariation(seed) {
+  return ofOctave(seed, 999983);
 }

@@ -1,9 +1,10 @@
 // The one loop of a dream: octave by octave, step by step. What to do is told by a plan of plain numbers.
 
+import { held, patches } from "./anchor.js";
 import { directed, moved } from "./ascent.js";
 import { recolored } from "./color.js";
 import { clamped, copied, cropped, meanAbs } from "./planes.js";
-import { ofOctave } from "./random.js";
+import { ofOctave, ofVariation } from "./random.js";
 import { fittedMask, resize } from "./resize.js";
 import { drawn, pulledBack, shown } from "./view.js";
 
@@ -26,6 +27,8 @@ import { drawn, pulledBack, shown } from "./view.js";
  * @property {"reinject" | "lost" | "carry"} detail
  * @property {"dream" | "source" | "locked"} color
  * @property {number} blend share of the original in the result
+ * @property {number} realism 0..1, how far light, colors and large forms of the source hold in what is shown
+ * @property {number} variation deviation of the patches under the first octave
  * @property {boolean} balance whether terms are made equally strong before their weights
  * @property {bigint} seed
  */
@@ -66,14 +69,17 @@ export async function* render(plan, source, network, { mask = null, octave = 0, 
     const base = clamped(resize(source, now.size));
     const fitted = mask && fittedMask(mask, now.size);
     const begun = started(plan.detail, base, passed, fitted);
+    const seeds = at === 0 && plan.variation ? patches(begun, plan.variation, ofVariation(plan.seed), fitted) : null;
+    if (seeds) added(begun, seeds, 1);
     const image = copied(begun);
     const end = index + now.steps;
     passed = null;
     for await (const step of octaveSteps(plan, now, at, image, fitted, network)) {
       if (step.ended) index = end - 1;
       const done = index + 1 === total;
-      if (step.ended && !done) passed = handed(plan.detail, base, begun, image);
-      const seen = result(plan, image, base, source, fitted, mask, done);
+      const dreamt = seeds ? clamped(added(copied(image), seeds, -1)) : image;
+      if (step.ended && !done) passed = handed(plan.detail, base, begun, dreamt);
+      const seen = result(plan, dreamt, base, source, fitted, mask, done);
       if (step.ended && !seen.data.every(Number.isFinite))
         throw new Error("The network gave values that are no numbers.");
       yield {
@@ -104,9 +110,7 @@ function started(detail, base, passed, mask) {
   if (passed && detail === "lost") {
     begun = clamped(resize(passed, size));
   } else if (passed) {
-    const added = resize(passed, size);
-    for (let i = 0; i < begun.data.length; i++) begun.data[i] += added.data[i];
-    clamped(begun);
+    clamped(added(begun, resize(passed, size), 1));
   }
   if (!mask) return begun;
   const area = base.height * base.width;
@@ -129,6 +133,17 @@ function handed(detail, base, begun, dreamt) {
 }
 
 /**
+ * In place.
+ * @param {Planes} image
+ * @param {Planes} more
+ * @param {number} factor
+ */
+function added(image, more, factor) {
+  for (let i = 0; i < image.data.length; i++) image.data[i] += factor * more.data[i];
+  return image;
+}
+
+/**
  * What a frame shows.
  * @param {Plan} plan
  * @param {Planes} image
@@ -139,9 +154,9 @@ function handed(detail, base, begun, dreamt) {
  * @param {boolean} done
  */
 function result(plan, image, base, source, fitted, mask, done) {
-  let dreamt = image;
+  let dreamt = plan.realism ? held(image, base, plan.realism, fitted) : image;
   if (done && (image.height !== plan.size[0] || image.width !== plan.size[1])) {
-    dreamt = clamped(resize(image, plan.size));
+    dreamt = clamped(resize(dreamt, plan.size));
     base = clamped(resize(source, plan.size));
     fitted = mask && fittedMask(mask, plan.size);
     if (fitted) dreamt = mixed(base, dreamt, (i) => (/** @type {Planes} */ (fitted).data[i] > 0 ? 1 : 0));

@@ -4,7 +4,8 @@ import { meanAbs, mirroredIndex } from "./planes.js";
 
 /** @typedef {import("./planes.js").Planes} Planes */
 /** @typedef {"mean" | "std" | "standard" | "l2" | "max" | "sign" | "none"} Norm */
-/** @typedef {{bands: number, fine: number, coarse: number, spread: number, gray: number, normalize: Norm}} Shaping
+/** @typedef {{bands: number, fine: number, coarse: number, spread: number, gray: number, fineGray: number, normalize: Norm}}
+ * Shaping
  * `bands` equally strong frequency bands, `fine` and `coarse` the strengths of the finest and of what lies below all;
  * `spread` 0..1 evens out strong and calm places; `gray` 0..1 of the gradient changes light alone. */
 
@@ -75,6 +76,8 @@ function evened(gradient, shaping) {
   for (let level = 0; level < levels; level++) {
     const low = filtered(rest, [6 / 16, 4 / 16, 1 / 16], 1 << level);
     for (let i = 0; i < rest.data.length; i++) rest.data[i] -= low.data[i];
+    const share = shaping.fineGray * (1 - level / levels);
+    if (share) grayed(rest, share);
     add(total, rest, level, level ? 1 : shaping.fine, shaping.spread);
     rest = low;
   }

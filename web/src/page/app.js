@@ -2,7 +2,7 @@
 
 import { planned, sized } from "../dream/plan.js";
 import { Engine } from "../engine/client.js";
-import { checked } from "../recipe/check.js";
+import { checked, completed } from "../recipe/check.js";
 import { fragment, linked } from "../recipe/link.js";
 import { recipeIn } from "../recipe/record.js";
 import { Controls } from "./controls.js";
@@ -159,7 +159,7 @@ async function take(file, name) {
     made = null;
     told("note", found.shrunken ? "The photograph was made smaller to fit this device's memory." : "");
     if (text) {
-      controls.take(networks.onPage(checked({ ...text, mask: null }, page.fields)));
+      controls.take(networks.onPage(checked({ ...completed(text, page.fields), mask: null }, page.fields)));
       told("note", "The picture was dreamt by Reverie; its settings are taken. Its own source is not inside.");
     }
     at("saving").hidden = true;

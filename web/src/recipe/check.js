@@ -7,6 +7,7 @@ import { Refused, nearest } from "./refused.js";
  * @typedef {object} Field what the Python model declares, as JSON schema
  * @property {any} default
  * @property {string} [type]
+ * @property {any} [before] what was done before the field existed
  * @property {any[]} [enum]
  * @property {number} [minimum]
  * @property {number} [maximum]
@@ -40,6 +41,16 @@ export function checked(values, fields) {
     made[name] = one(name, value, fields[name]);
   }
   return made;
+}
+
+/**
+ * The values of a record with the fields that did not exist when it was written, at what then was done.
+ * @param {Record<string, unknown>} values
+ * @param {Fields} fields
+ */
+export function completed(values, fields) {
+  const before = Object.entries(fields).filter(([, field]) => "before" in field);
+  return { ...Object.fromEntries(before.map(([name, field]) => [name, field.before])), ...values };
 }
 
 /**

@@ -72,7 +72,8 @@ def test_every_group_has_classes_a_line_for_people_and_whole_ids() -> None:
 
 @pytest.mark.parametrize(
     "text", ["group:dogs", "0.5*group:big-cats + stage3", "group:dogs|group:cats|owl", "owl|group:dogs|left.png",
-             "logit(group:dogs)", "logprob(group:dogs|owl)", "-group:'odd name'"],
+             "group:big-cats", "owl|group:flowers-and-fruit - stage3",
+             "logit(group:big-cats|owl)", "logit(group:dogs)", "logprob(group:dogs|owl)", "-group:'odd name'"],
 )  # fmt: skip
 def test_groups_are_read_and_written(text: str) -> None:
     targets = parse_objective(text)
@@ -83,6 +84,15 @@ def test_a_group_is_a_class_of_which_each_place_may_choose() -> None:
     (target,) = parse_objective("group:dogs|owl|group:cats|left.png")
     assert (target.kind, target.name, target.others) == ("class", "group:dogs", ("owl", "group:cats"))
     assert target.mask == "left.png"
+
+
+def test_a_hyphen_is_part_of_a_groups_name_and_a_minus_stands_apart() -> None:
+    first, second = parse_objective("group:big-cats - group:flowers-and-fruit|owl")
+    assert (first.name, second.name, second.others, second.weight) == (
+        "group:big-cats", "group:flowers-and-fruit", ("owl",), -1.0
+    )  # fmt: skip
+    assert [each.name for each in parse_objective("group:cats -stage3")] == ["group:cats", "stage3"]
+    assert parse_groups(["pets = group:small-mammals|group:'cats'"]) == {"pets": ("group:small-mammals", "group:cats")}
 
 
 @pytest.mark.parametrize(

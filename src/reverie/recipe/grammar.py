@@ -46,6 +46,7 @@ _NUMBER = r"\d+\.\d*(?:[eE][+-]?\d+)?(?![\w.])|\.\d+(?![\w.])|\d+[eE][+-]?\d+(?!
 _NAME = re.compile(r"\s*[^\W\d][\w'.-]*(?:\s+[\w'.-]+)+\s*")
 _TOKEN = re.compile(
     rf"""\s*(?:(?P<quoted>"(?:[^"]|"")*"|'(?:[^']|'')*')|(?P<number>{_NUMBER})"""
+    rf"""|(?P<group>{GROUP}:[^\W\d]\w*(?:-\w+)*)"""
     r"""|(?P<range>\.\.(?!/))|(?P<word>[^\s"'*:+\-|(),@]+)|(?P<mark>[*:+\-|(),@]))"""
 )
 _QUOTED = r""""(?:[^"]|"")+"|'(?:[^']|'')+'"""
@@ -271,8 +272,8 @@ class _Reader:
             group, name = self.take()
         if group in ("mark", "range"):
             raise self.wrong(f"a name is missing before {name!r}")
-        if group == "word" and name == GROUP and not kind and self.peek(":"):
-            kind, name, group = "class", self.group(), "quoted"
+        if not kind and (group == "group" or (group == "word" and name == GROUP and self.peek(":"))):
+            kind, name, group = "class", name if group == "group" else self.group(), "quoted"
         elif group == "quoted":
             name = _plain(name)
         last = None
@@ -362,8 +363,8 @@ class _Reader:
     def alternative(self) -> tuple[str, bool]:
         """What stands behind '|', and whether it is the file of a mask."""
         group, name = self.take()
-        if group == "word" and name == GROUP and self.peek(":"):
-            return self.group(), False
+        if group == "group" or (group == "word" and name == GROUP and self.peek(":")):
+            return name if group == "group" else self.group(), False
         if group == "word" and name == "class" and self.passed(":"):
             group, name = self.take()
         text = _plain(name) if group == "quoted" else name

@@ -16,6 +16,9 @@ from typing import Any
 from reverie.errors import InputError
 from reverie.studio.pipe import LONGEST
 
+STARTING = 180.0
+"""Seconds that a busy machine may take to start a process."""
+
 
 async def started(module: str, folder: Path, log: Path, *arguments: str) -> Process:
     """A Python process that runs ``module`` in ``folder``; what it prints for people goes to the file ``log``."""
@@ -74,6 +77,7 @@ class Reader:
         self._folder, self._log = folder, log
         self._process: Process | None = None
         self._following: asyncio.Task[None] | None = None
+        self._up: asyncio.Future[None]
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._numbers = itertools.count()
         self._turn = asyncio.Lock()
@@ -87,6 +91,10 @@ class Reader:
         """The answer to a request; :class:`InputError` with one sentence where there is none."""
         async with self._turn:
             process = await self._present()
+            # The patience is for the file; a busy machine may take longer to start Python.
+            await asyncio.wait_for(asyncio.shield(self._up), STARTING)
+            if process.returncode is not None:
+                raise InputError("The process that reads files did not start; the file reader.log says why.")
             number = next(self._numbers)
             answer = self._answers[number] = asyncio.get_running_loop().create_future()
             tell(process, number=number, **request)
@@ -108,6 +116,7 @@ class Reader:
     async def _present(self) -> Process:
         if self._process is None or self._process.returncode is not None:
             self._process = await started("reverie.studio.reader", self._folder, self._log)
+            self._up = asyncio.get_running_loop().create_future()
             self._following = asyncio.get_running_loop().create_task(self._follow(self._process))
         return self._process
 
@@ -118,12 +127,16 @@ class Reader:
 
     async def _follow(self, process: Process) -> None:
         def take(message: dict[str, Any]) -> None:
+            if message.get("ready") and not self._up.done():
+                self._up.set_result(None)
             answer = self._answers.get(message.get("number", -1))
             if answer is not None and not answer.done():
                 answer.set_result(message)
 
         await lines(process, take)
         await process.wait()
+        if not self._up.done():
+            self._up.set_result(None)  # what is asked of it now finds that it is gone
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_result(

@@ -245,6 +245,7 @@ def run_reader() -> None:
     torch.set_num_threads(1)
     Image.MAX_IMAGE_PIXELS = MOST_PIXELS
     limit_memory(MEMORY)
+    pipe.send(ready=True)
     pipe.listen()
     while True:
         request = pipe.inbox.get()

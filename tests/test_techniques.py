@@ -154,7 +154,7 @@ def test_objectives_without_an_octave_are_said() -> None:
 
 
 def test_the_adaptive_schedule_counts_from_the_finest() -> None:
-    octaves = planned((200, 200), octaves=4, octave_scale=1.5, steps=10, step_size=0.01, step_decay=1,
+    octaves = planned((200, 200), octaves=4, octave_scale=1.5, steps=10, step_size=0.01,
                       schedule="adaptive").octaves  # fmt: skip
     # k = 4, 3, 2, 1: max(10, floor(10 log2 k)) and 1.2^-(k-1)
     assert [octave.steps for octave in octaves] == [20, 15, 10, 10]
@@ -292,3 +292,9 @@ def test_lists_and_optimizers_are_read_from_the_command_line_and_replayed(tmp_pa
     assert main(["dream", "noise", *words, "-o", str(tmp_path / "a.png")]) == 0
     assert main(["replay", str(tmp_path / "a.png"), "-o", str(tmp_path / "b.png")]) == 0
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_octaves_above_that_do_not_fit_among_their_number_are_refused() -> None:
+    with pytest.raises(UsageError, match="--above 2 must be below --octaves 2"):
+        planned(octaves=2, above=2)
+    assert len(planned(octaves=3, above=2).octaves) == 3

@@ -89,3 +89,21 @@ def test_a_diagram_is_drawn_and_never_over_another_file(
     assert out.read_text() == "mine"
     assert main(["layers", "motif", "--diagram", str(tmp_path / "none" / "out.svg")]) == 5
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_every_class_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["layers", "squeezenet1_0", "--kind", "class"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert len(rows) >= 1000
+    assert [row.split()[:2] for row in rows if "green snake" in row] == [["55", "n01729977"]]
+    assert main(["layers", "squeezenet1_0", "--kind", "class", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert len(found) == 1000
+    assert (found[55]["class"], found[55]["synset"]) == (55, "n01729977")
+
+
+def test_a_score_above_max_gain_at_once_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "a.png")
+    options = ["--network", "motif", "--size", "64", "--steps", "1", "--octaves", "1", "--max-gain", "-1000000"]
+    assert main(["dream", "noise", *options, "--out", out]) == 0
+    assert "above --max-gain -1e+06 at once" in capsys.readouterr().err

@@ -220,3 +220,29 @@ def test_quotes_in_quotes_are_doubled() -> None:
     assert parse_guide("'it''s.jpg'*2") == Guide("it's.jpg", weight=2.0)
     with pytest.raises(UsageError, match="cannot be read"):
         parse_guide('"a"b.jpg"')
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("green snake", [(1.0, "class", "green snake", "")]),
+        ("0.5*green snake - stage3", [(0.5, "class", "green snake", ""), (-1.0, "", "stage3", "")]),
+        ("class:great white shark|left.png", [(1.0, "class", "great white shark", "left.png")]),
+        ("stage3 + logprob(green snake)", [(1.0, "", "stage3", ""), (1.0, "class", "green snake", "")]),
+    ],
+)
+def test_several_words_are_a_class(text: str, meant: list[tuple[float, str, str, str]]) -> None:
+    found = parse_objective(text)
+    assert [(each.weight, each.kind, each.name, each.mask) for each in found] == meant
+    written = parse_objective(" ".join(each.text() for each in found))
+    assert written == found
+
+
+@pytest.mark.parametrize("text", ["owl|my-mask.png", "style(stage3, my-photo.jpg)", "guide(stage3,a-b-c.JPEG) + owl"])
+def test_a_file_with_a_hyphen_is_told_to_stand_in_quotes(text: str) -> None:
+    with pytest.raises(UsageError, match=r'put the file name in quotes, "(my-mask\.png|my-photo\.jpg|a-b-c\.JPEG)"'):
+        parse_objective(text)
+
+
+def test_a_minus_between_terms_is_no_hyphen() -> None:
+    assert [each.name for each in parse_objective('owl|"a-b.png"-stage3|c.png')] == ["owl", "stage3"]

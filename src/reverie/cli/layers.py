@@ -42,7 +42,7 @@ def layers(
         str | None,
         Parameter(
             help="Only layers whose kind has this in its name: conv, relu, pool, block ...; 'all' for all; "
-            "'group' lists the groups of classes instead, for group:NAME in an objective."
+            "'class' lists the classes instead, 'group' groups of them, for group:NAME in an objective."
         ),
     ] = None,
     diagram: Annotated[
@@ -82,6 +82,11 @@ def layers(
             raise UsageError("--kind group lists groups of classes; leave --diagram out.")
         _groups(found, json)
         return 0
+    if kind is not None and kind.lower() in ("class", "classes"):
+        if diagram is not None:
+            raise UsageError("--kind class lists classes; leave --diagram out.")
+        _classes(found, json)
+        return 0
     part = "" if kind in (None, "all") else str(kind).lower()
     listed = [each for each in found.layers if part in each.kind]
     if not listed:
@@ -107,9 +112,22 @@ def layers(
     )
     if found.labels and kind is None:
         names = [label.split(",")[0] for label in found.labels]
-        shown = ", ".join(names[:60]) + (f", ... ({len(names)} in all)" if len(names) > 60 else "")
+        more = f", ... ({len(names)} in all; --kind class lists them)" if len(names) > 60 else ""
+        shown = ", ".join(names[:60]) + more
         put("\n" + textwrap.fill(f"classes: {shown}", 100, break_on_hyphens=False))
     return 0
+
+
+def _classes(network: Network, json: bool) -> None:
+    """List every class of ``network``: its number, its WordNet id where it has one, its names."""
+    if not network.labels:
+        raise UsageError(f"The network {network.name} has no classes.")
+    synsets = network.synsets or ("",) * len(network.labels)
+    rows = list(zip(synsets, network.labels, strict=True))
+    if json:
+        put(jsons.dumps([{"class": at, "synset": synset, "names": label} for at, (synset, label) in enumerate(rows)]))
+        return
+    table(["class", "synset", "names"], [[str(at), synset, label] for at, (synset, label) in enumerate(rows)])
 
 
 def _groups(network: Network, json: bool) -> None:

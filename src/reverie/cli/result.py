@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from reverie.jobs.checkpoint import Checkpoint
     from reverie.jobs.job import Job
     from reverie.jobs.picture import Picture
+    from reverie.loop.render import Frame
 
 TOKEN = "\0"  # what a lone - is while cyclopts, which takes that for an option, reads the words; no word has it
 _SAID = {"assets": "--asset", "file": "FILE"}  # where an option is not called as its parameter
@@ -196,15 +197,18 @@ def _watched(
     if side := job.plan.retreat:
         say(f"The memory of {job.plan.device} did not suffice; dreamt in tiles of {side} px.", result.quiet)
     if job.unchanged(frame):
-        say(f"Nothing changed: {_why_unchanged(job)}.", result.quiet)
+        say(f"Nothing changed: {_why_unchanged(job, frame)}.", result.quiet)
     return [job.picture(frame)] if count == 1 else job.pictures(frame)
 
 
-def _why_unchanged(job: Job) -> str:
+def _why_unchanged(job: Job, frame: Frame) -> str:
     """What kept the source as it was, and the remedy."""
     masks = [octave.mask for octave in job.plan.octaves if octave.mask is not None]
     if job.plan.blend == 1:
         return "--blend 1 is the source alone; choose a number below 1"
+    most = job.plan.octaves[-1].max_gain
+    if most is not None and float(frame.score.min()) > most:
+        return f"the score is {float(frame.score.min()):.4g}, above --max-gain {most:g} at once; choose a greater one"
     if masks and not any(bool(mask.any()) for mask in masks):
         return "the mask is black all over; what is white in it is dreamt"
     if any(role == "mask" for role, _ in job.record.recipe.files()):

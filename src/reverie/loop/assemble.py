@@ -56,7 +56,7 @@ def param(recipe: Recipe) -> Callable[[Tensor], Param]:
 def pace(recipe: Recipe, at: int, octaves: int) -> tuple[int, float]:
     """Steps and step size of the octave of number ``at`` of so many."""
     steps, step_size = schedule.at_octave(recipe.steps, at), schedule.at_octave(recipe.step_size, at)
-    if isinstance(recipe.step_size, float):
+    if isinstance(recipe.step_size, float) and recipe.schedule != "adaptive":  # which has rates of its own
         step_size *= recipe.step_decay**at
     if recipe.schedule == "adaptive":
         steps, factor = schedule.adaptive(steps, octaves - at)

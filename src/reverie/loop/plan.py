@@ -198,6 +198,11 @@ def revised(plan: Plan, recipe: Recipe) -> Plan:
 def _octaves(
     network: Network, recipe: Recipe, size: Size, assets: Assets, device: torch.device, values: Values
 ) -> tuple[Octave, ...]:
+    if recipe.octaves != "auto" and recipe.above >= recipe.octaves:
+        raise UsageError(
+            f"--above {recipe.above} must be below --octaves {recipe.octaves}, among which those above count; give "
+            f"--octaves {recipe.above + 1} or more."
+        )
     steps = sizes(size, recipe.octaves, recipe.octave_scale, recipe.smallest, recipe.above)
     if recipe.above and steps[-1][0] * steps[-1][1] > MAX_OCTAVE_PIXELS:
         raise UsageError(

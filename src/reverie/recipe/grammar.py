@@ -41,6 +41,11 @@ GREATEST = 1e12
 PYTHON = "python:"
 """How a Record begins the name of a value that was handed in from Python, and that no text can describe."""
 
+_UNQUOTED = re.compile(
+    r"[^\s\"'|,()+*:;@]+-[^\s\"'|,()]*\.(?:png|jpe?g|jpe|jfif|webp|tiff?|bmp|gif|avif|hei[cf])(?![\w.])", re.IGNORECASE
+)
+"""The name of a picture with a hyphen in it, which would be read as a minus."""
+
 _PICTURE = re.compile(r"\.(?:png|jpe?g|jpe|jfif|webp|tiff?|bmp|gif|avif|hei[cf])$", re.IGNORECASE)
 _NUMBER = r"\d+\.\d*(?:[eE][+-]?\d+)?(?![\w.])|\.\d+(?![\w.])|\d+[eE][+-]?\d+(?![\w.])|\d+(?![\w.])"
 _NAME = re.compile(r"\s*[^\W\d][\w'.-]*(?:\s+[\w'.-]+)+\s*")
@@ -193,6 +198,8 @@ class _Reader:
     def __init__(self, text: str) -> None:
         self.text, self.at = text, 0
         self.tokens: list[tuple[str, str]] = []
+        if file := _UNQUOTED.search(re.sub(_QUOTED, lambda quote: " " * len(quote[0]), text)):
+            raise self.wrong(f'a - parts two terms; put the file name in quotes, "{file[0]}"')
         position, end = 0, len(text.rstrip())
         while position < end:
             match = _TOKEN.match(text, position)
@@ -276,6 +283,10 @@ class _Reader:
             kind, name, group = "class", name if group == "group" else self.group(), "quoted"
         elif group == "quoted":
             name = _plain(name)
+        elif group == "word" and kind in ("", "class"):
+            # Several words are the name of a class, as people write it: green snake.
+            while self.at < len(self.tokens) and self.tokens[self.at][0] == "word" and not self.peek("(", 1):
+                name, kind = f"{name} {self.take()[1]}", "class"
         last = None
         if group == "word" and ".." in name:
             name, last = self.span(name)

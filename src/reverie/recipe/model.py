@@ -92,7 +92,7 @@ class Recipe(_Settings):
         "tapered",
         description="'tapered': where step decay lets finer octaves go less far, they take fewer steps (at least 6), "
         "not shorter ones; 'even': as many in each; 'adaptive': more and smaller steps the coarser the octave, "
-        "max(n, n log2 k) at 1.2^-(k-1), k counted from the finest.",
+        "max(n, n log2 k) at 1.2^-(k-1), k counted from the finest, without step decay.",
     )
     max_gain: float | None = Field(
         None, description="An octave ends early when the objective's score is above this; by default never."

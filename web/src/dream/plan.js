@@ -183,7 +183,7 @@ export function pace(recipe, at, count) {
   let steps = atOctave(recipe.steps, at);
   let stepSize = atOctave(recipe.step_size, at);
   const single = !Array.isArray(recipe.step_size);
-  if (single) stepSize *= recipe.step_decay ** at;
+  if (single && recipe.schedule !== "adaptive") stepSize *= recipe.step_decay ** at;
   if (recipe.schedule === "adaptive") {
     const level = count - at;
     steps = Math.max(steps, Math.floor(steps * Math.log2(level)));

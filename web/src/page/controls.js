@@ -15,7 +15,18 @@ import { SMALL_DEVICE } from "./source.js";
  * @property {string} runtime
  */
 
-const SLIDERS = ["step_size", "steps", "smallest", "spread", "fine", "momentum", "blend"];
+const SLIDERS = [
+  "strength",
+  "realism",
+  "step_size",
+  "steps",
+  "smallest",
+  "spread",
+  "fine",
+  "variation",
+  "momentum",
+  "blend",
+];
 const PLAIN = ["objective", "color", "seed", "network", "size"];
 const SIZES = SMALL_DEVICE ? [256, 384, 512, 640] : [256, 384, 512, 640, 768, 1024, 1536];
 
@@ -27,6 +38,7 @@ export class Controls {
   constructor(page, onChange) {
     this.page = page;
     this.onChange = onChange;
+    this.sliders = SLIDERS.filter((name) => name in page.fields);
     /** @type {Recipe} */
     this.recipe = checked({ size: "512" }, page.fields);
     this.look = "";
@@ -42,6 +54,9 @@ export class Controls {
     const network = /** @type {HTMLSelectElement} */ (at("network"));
     for (const { name, about } of this.page.networks) network.add(new Option(name, name));
     for (const name of SLIDERS) {
+      /** @type {HTMLElement} */ (at(name).parentElement).hidden = !this.sliders.includes(name);
+    }
+    for (const name of this.sliders) {
       const slider = /** @type {HTMLInputElement} */ (at(name));
       slider.addEventListener("input", () => this.#typed(name, Number(slider.value)));
     }
@@ -98,7 +113,7 @@ export class Controls {
 
   /** The form as the recipe says. */
   show() {
-    for (const name of SLIDERS) this.#slide(name);
+    for (const name of this.sliders) this.#slide(name);
     for (const name of PLAIN) {
       const input = /** @type {HTMLInputElement} */ (at(name));
       const value = String(this.recipe[name] ?? "");

@@ -107,3 +107,13 @@ def test_a_score_above_max_gain_at_once_is_named(tmp_path: Path, capsys: pytest.
     options = ["--network", "motif", "--size", "64", "--steps", "1", "--octaves", "1", "--max-gain", "-1000000"]
     assert main(["dream", "noise", *options, "--out", out]) == 0
     assert "above --max-gain -1e+06 at once" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("option", "ours"),
+    [("--iterations", "--steps"), ("--tile-size", "--tile"), ("--c_class", "--objective"), ("--class", "--objective")],
+)
+def test_options_of_other_programs_are_named(option: str, ours: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in ([option, "3"], [f"{option}=3"]):
+        assert main(["dream", "noise", *words]) == 2
+        assert f"There is no option {option}; say {ours} instead" in capsys.readouterr().err

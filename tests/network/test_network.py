@@ -241,3 +241,8 @@ def test_the_same_network_around_another_module_keeps_what_it_knows(tiny: Networ
     changed = tiny.with_module(other)
     assert changed.module is other
     assert (changed.labels, changed.aliases, changed.name) == (tiny.labels, tiny.aliases, "tiny")
+
+
+def test_a_layer_is_found_as_python_writes_its_path() -> None:
+    network = zoo.architecture("squeezenet1_0")
+    assert network.require_layer("features[3].expand1x1").name == "features.3.expand1x1"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnknownOptionError
 from rich.console import Console
 
 from reverie import __version__
@@ -44,6 +44,18 @@ EPILOGUE = (
 
 
 WRITERS = ("dream", "replay", "visualize", "film")  # commands that work while they tell of it on stdout
+
+ELSEWHERE = {
+    "--tile-size": "--tile",
+    "--iterations": "--steps",
+    "--num-iterations": "--steps",
+    "--output-layers": "--objective",
+    "--c-class": "--objective",
+    "--class": "--objective",
+    "--learning-rate": "--step-size",
+    "--lr": "--step-size",
+}
+"""Options of other DeepDream programs, and ours that do what they did."""
 
 
 class _Commands(App):
@@ -140,14 +152,27 @@ def _called(tokens: list[str]) -> int:
             console=Console(),
             error_console=Console(stderr=True),
         )
+    except UnknownOptionError as error:
+        given = [each.partition("=")[0] for each in tokens]
+        known = next((each for each in given if each.replace("_", "-") in ELSEWHERE), None)
+        if known is None:
+            raise UsageError(_said(error)) from None
+        raise UsageError(
+            f"There is no option {known}; say {ELSEWHERE[known.replace('_', '-')]} instead. Try 'reverie --help'."
+        ) from None
     except CycloptsError as error:
-        sentence = " ".join(str(error).split()).replace(TOKEN, PIPE).replace("\\x00", PIPE)  # bare, or as repr shows it
-        raise UsageError(f"{sentence.rstrip('.')}. Try 'reverie --help'.") from None
+        raise UsageError(_said(error)) from None
     except OSError as error:
         if error.errno == errno.ENOSPC and error.filename is None:  # of no file: help that rich could not write
             raise unwritable(error) from None
         raise
     return result if isinstance(result, int) else 0
+
+
+def _said(error: CycloptsError) -> str:
+    """What cyclopts says, in one sentence and a hint."""
+    sentence = " ".join(str(error).split()).replace(TOKEN, PIPE).replace("\\x00", PIPE)  # bare, or as repr shows it
+    return f"{sentence.rstrip('.')}. Try 'reverie --help'."
 
 
 def _flushed() -> OSError | None:

@@ -249,8 +249,11 @@ class Network:
         )
 
     def layer(self, name: str) -> Layer | None:
-        """The layer of that path, alias, or number within the trunk, or its own; None when there is none."""
-        path = self.aliases.get(name, name)
+        """The layer of that path, alias, or number within the trunk, or its own; None when there is none.
+
+        A number in brackets, as Python writes it (``layer2[3].relu``), is a part of the path.
+        """
+        path = self.aliases.get(name) or re.sub(r"\[(\d+)\]", r".\1", name)
         if path.isdecimal() and self.trunk:
             path = f"{self.trunk}.{path}"
         found = next((each for each in self.layers if each.name == path), None)

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from reverie import zoo
 from reverie.errors import UnknownName, UsageError
 from reverie.network import Layer, Network
 from tests.oracle.networks import Failing, Watching, around, hooks, noise, tiny_network

@@ -58,7 +58,7 @@ class Tab:
         self.context = browser.new_context(viewport=size, accept_downloads=True, **options)
         self.context.grant_permissions(["camera", "clipboard-read", "clipboard-write"], origin=address)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(120_000)
         self.address, self.complaints = address, list[str]()
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.complaints.append(f"{error.message} {error.stack}"))

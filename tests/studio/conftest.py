@@ -51,7 +51,7 @@ def start(client: Any, *wishes: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def wait(
-    client: Any, jobs: list[str], states: tuple[str, ...] = ("done",), patience: float = 60.0
+    client: Any, jobs: list[str], states: tuple[str, ...] = ("done",), patience: float = 240.0
 ) -> list[Any]:
     """The jobs, once each is in one of ``states``; fails where one ends otherwise, or where it takes too long."""
     until = time.monotonic() + patience
@@ -105,7 +105,7 @@ class Server:
         log = self.place.with_suffix(".log")
         with open(log, "wb") as errors:
             self.process = subprocess.Popen(command, stdout=errors, stderr=errors, env=env)
-        for _ in range(400):
+        for _ in range(2400):
             try:
                 httpx.get(f"{self.address}/api/hello", timeout=5)
                 return self

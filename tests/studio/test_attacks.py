@@ -200,7 +200,7 @@ def test_files_that_are_no_pictures_or_too_much_of_one(client, data, kind):
     answer = client.post(f"/api/assets?kind={kind}&name=picture.png", content=data)
     assert answer.status_code == 404 and answer.json()["error"].endswith(".")
     assert "/" not in answer.json()["error"].replace("/ ", ""), "a path of this machine is told"
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 90
     assert drop(client)["width"] == 64  # the reader is as well as before
 
 

@@ -81,7 +81,7 @@ def test_the_index_is_rebuilt_from_the_files_when_the_database_is_missing_or_dam
         for each in (tmp_path / ".studio").glob("studio.sqlite*"):
             damage(each) if each.suffix == ".sqlite" else each.unlink()
         with TestClient(create_app(tmp_path), base_url=ADDRESS, headers=MARK) as client:
-            until = time.monotonic() + 20
+            until = time.monotonic() + 120
             while True:
                 client.app.state.studio.gallery._looked = 0
                 found = client.get("/api/pictures").json()["pictures"]

@@ -102,15 +102,16 @@ function coarsest(recipe, known) {
  * @returns {Size[]}
  */
 export function sizes(final, recipe, smallest) {
-  const { octaves, octave_scale: scale } = recipe;
-  let { above } = recipe;
+  const { above, octaves, octave_scale: scale } = recipe;
   const short = Math.min(...final);
   /** @type {number[]} */
   let factors = [];
   if (octaves === "auto") {
     for (let side = smallest; side * scale ** 0.5 < short; side *= scale) factors.push(side / short);
   } else {
-    above = Math.min(above, octaves - 1);
+    if (above >= octaves) {
+      throw new Refused(`'above' (${above}) must be below 'octaves' (${octaves}), among which those above count.`);
+    }
     for (let k = octaves - 1 - above; k > 0; k--) factors.push(scale ** -k);
     factors = factors.filter((factor) => short * factor >= Math.min(LEAST, short));
   }

@@ -51,6 +51,9 @@ test-slow: $(VENV)/.dev  ## the long tests: preview against final, real weights,
 studio-checks:  ## types and lint of the studio's page, and axe-core for its tests (needs npm)
 	cd tests/studio/checks && npm ci --silent && npm run --silent check
 
+fuzz: $(VENV)/.dev  ## read mutated pictures and Records (SECONDS=1200 for each of the three kinds is an hour)
+	REVERIE_FUZZ_SECONDS=$(or $(SECONDS),20) $(BIN)/python -m pytest -m fuzz tests/fuzz
+
 lint: $(VENV)/.dev  ## ruff and mypy
 	$(BIN)/ruff check src tests training examples benchmarks web
 	$(BIN)/mypy

@@ -26,6 +26,7 @@ HOME_OF = {
     "requests": {"zoo"},
     "PIL": {"files", "atlas", "jobs", "film", "studio", "cli"},
     "tifffile": {"files"},
+    "imagecodecs": {"files"},
     "cyclopts": {"cli"},
     "rich": {"cli"},
     "pydantic": {"recipe", "jobs", "film", "studio", "cli"},

@@ -23,7 +23,7 @@ ROWS = 256  # handled at a time
 MAX_SIDE = 200_000  # pixels; JPEG ends at 65,535, and the longest scans have some more
 DAMAGED = "is damaged or cut short; copy or download it again"
 _FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP", "AVIF")
-_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
+HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 _FLIPS = {2: (1,), 3: (0, 1), 4: (0,), 5: (), 6: (1,), 7: (0, 1), 8: (0,)}  # EXIF; 5..8 transpose
 
 
@@ -44,8 +44,8 @@ def identified(file: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
     head, formats = file.read(128), list(_FORMATS)
     if not head:
         raise InputError("is empty; copy or download it again")
-    brands = _brands(head)
-    if head[4:8] == b"ftyp" and brands & _HEIC_BRANDS and not brands & {b"avif", b"avis"}:
+    said = brands(head)
+    if head[4:8] == b"ftyp" and said & HEIC_BRANDS and not said & {b"avif", b"avis"}:
         try:
             importlib.import_module("pillow_heif").register_heif_opener()
         except ImportError:
@@ -75,7 +75,7 @@ def require_size(size: tuple[int, int], max_pixels: int) -> None:
 
 def is_video(head: bytes) -> bool:
     """Whether a file that begins with ``head`` is a video: QuickTime's family, Matroska, AVI, ASF, FLV, Ogg, MPEG."""
-    still = _brands(head) & {*_HEIC_BRANDS, b"avif", b"avis"}
+    still = brands(head) & {*HEIC_BRANDS, b"avif", b"avis"}
     boxes = head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide") and not still
     riff = head[:4] == b"RIFF" and head[8:12] == b"AVI "
     return (
@@ -83,7 +83,7 @@ def is_video(head: bytes) -> bool:
     )
 
 
-def _brands(head: bytes) -> set[bytes]:
+def brands(head: bytes) -> set[bytes]:
     """What an ISO media file says it is compatible with."""
     return {head[at : at + 4] for at in range(8, min(len(head), int.from_bytes(head[:4], "big")), 4)}
 

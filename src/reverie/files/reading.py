@@ -18,8 +18,9 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from torch import Tensor
 
 from reverie.errors import InputError
-from reverie.files import color, decoding, metadata, tiff
+from reverie.files import cicp, color, decoding, deep, metadata, tiff
 from reverie.files.writing import WRITES
+from reverie.pixels import tone
 
 MAX_PIXELS = 300_000_000
 READS = {*WRITES, ".jpe", ".jfif", ".mpo", ".apng", ".bmp", ".dib", ".gif", ".avif", ".heic", ".heif"}
@@ -60,7 +61,9 @@ def load(source: FileSource, max_pixels: int = MAX_PIXELS) -> Photo:
     """
     notes: list[str] = []
     with _reading(source, max_pixels) as file:
-        raw = tiff.read_tiff(file, max_pixels, notes) or decoding.picture(file, max_pixels, notes)
+        raw = _decoded(file, max_pixels, notes)
+        if (coding := _coding(file, raw)) is not None:
+            raw.color, raw.profile = cicp.to_srgb(color.samples(raw.color), coding, notes), None
         plain, profile = color.srgb(raw.color, raw.profile, notes)
         if raw.alpha is not None:
             color.hide(plain, raw.alpha)
@@ -71,6 +74,27 @@ def load(source: FileSource, max_pixels: int = MAX_PIXELS) -> Photo:
     name = "" if isinstance(source, bytes) else os.fspath(source)
     said = tuple(f"{Path(name).name or 'The picture'} {note}" for note in notes)
     return Photo(pixels, alpha, profile, digest, said, name)
+
+
+def _decoded(file: BinaryIO, max_pixels: int, notes: list[str]) -> decoding.Raw:
+    found = tiff.read_tiff(file, max_pixels, notes) or deep.read_deep(file, max_pixels, notes)
+    if found is not None:
+        return found
+    try:
+        return decoding.picture(file, max_pixels, notes)
+    except OSError:
+        if (mended := deep.with_end(file, max_pixels)) is None:
+            raise
+        notes.append("lacks its end marker; nothing else of it is missing.")
+        return decoding.picture(mended, max_pixels, notes)
+
+
+def _coding(file: BinaryIO, raw: decoding.Raw) -> cicp.Coding | None:
+    """How the color of the picture is coded, where neither sRGB nor a profile says it. HDR outweighs any profile."""
+    file.seek(0)
+    head = file.read(1 << 16)
+    found = cicp.of_isobmff(head) if head[4:8] == b"ftyp" else cicp.of_png(file)
+    return found if raw.profile is None or (found and found.transfer in (tone.PQ, tone.HLG)) else None
 
 
 def listing(folder: str | os.PathLike[str]) -> list[Path]:

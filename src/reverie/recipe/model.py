@@ -384,7 +384,7 @@ def valid_run(values: dict[str, Any]) -> Run:
 def read_settings(path: Path, what: str = "recipe") -> dict[str, Any]:
     """Recipe fields, or ``what`` else stands in a TOML or JSON file; :class:`InputError` when it is neither."""
     try:
-        with open(path, encoding="utf-8-sig") as file:  # some editors begin with a mark
+        with path.open(encoding="utf-8-sig") as file:  # some editors begin with a mark
             text = file.read(_LONGEST_SETTINGS + 1)  # a device has no end
         if len(text) > _LONGEST_SETTINGS:
             raise ValueError(f"it has more than {_LONGEST_SETTINGS:,} characters")

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from reverie.errors import InputError, MissingError
 from reverie.files import to_uint8
-from reverie.film.reading import tone
 from reverie.film.reading.clip import Clip
+from reverie.pixels import tone
 from tests.oracle import clips
 from tests.support.films import off
 

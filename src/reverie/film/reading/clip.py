@@ -19,8 +19,9 @@ from torch import Tensor
 from reverie.errors import InputError
 from reverie.files.writing import PathLike
 from reverie.film.ffmpeg import pyav
-from reverie.film.reading import color, tone
+from reverie.film.reading import color
 from reverie.film.reading.deinterlace import deinterlaced
+from reverie.pixels import tone
 from reverie.pixels.ops import Size
 
 _STILLS = ("image2", "tty", "_pipe")  # demuxers of pictures and of text, which FFmpeg takes for videos

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from reverie.film.reading import tone
+from reverie.pixels import tone
 from reverie.pixels.ops import Size, resize
 
 _MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}  # H.273 matrix -> what swscale calls it

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from reverie.film.reading import tone
+from reverie.pixels import tone
 
 D65 = (0.3127, 0.3290)
 BT709 = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))

@@ -90,3 +90,12 @@ def test_memory_that_does_not_suffice_is_a_sentence(error, monkeypatch, capsys) 
     assert capsys.readouterr().err.strip() == (
         "reverie: the memory does not suffice; lower --size, or give less --memory so that the dream is cut into tiles."
     )
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_stderr_costs_no_picture(tmp_path: Path) -> None:
+    Image.new("RGB", (40, 32), "gray").save(tmp_path / "a.png")
+    command = [sys.executable, "-m", "reverie", "dream", "a.png", "--steps", "1", "--octaves", "1", "--out", "b.png"]
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run(command, cwd=tmp_path, stderr=full, stdout=subprocess.DEVNULL, check=False)
+    assert done.returncode == 0 and (tmp_path / "b.png").exists()

@@ -18,7 +18,7 @@ from PIL import Image
 
 import reverie
 from reverie import files
-from reverie.errors import InputError, ReverieError
+from reverie.errors import ReverieError
 from reverie.recipe import record
 
 pytestmark = pytest.mark.fuzz
@@ -75,11 +75,12 @@ def rounds() -> Iterator[random.Random]:
 
 
 def held(call: Callable[[], object], number: object) -> None:
-    start = time.process_time()
+    start, code = time.process_time(), 3
     try:
         call()
     except ReverieError as error:
-        assert error.exit_code in (2, 3, 4, 5) and str(error), number
+        code = error.exit_code
+    assert code in (2, 3, 4, 5), number
     assert time.process_time() - start < SLOWEST, number
 
 
@@ -109,7 +110,4 @@ def test_records_with_values_of_any_kind(tmp_path: Path) -> None:
         place[dice.choice(sorted(place))] = dice.choice(odd)
         made = io.BytesIO()
         files.write(made, files.load(tmp_path / "a.png").pixels / 255, ".png", text=json.dumps(changed))
-        try:
-            held(lambda made=made: reverie.replay(made.getvalue(), source=tmp_path / "a.png"), at)
-        except InputError as error:
-            assert str(error)
+        held(lambda made=made: reverie.replay(made.getvalue(), source=tmp_path / "a.png"), at)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -32,7 +33,8 @@ PIPE = "-"  # standard input as a source, standard output as a result
 def say(text: str, quiet: bool = False) -> None:
     """One line for people, on stderr."""
     if not quiet:
-        print(f"reverie: {text}", file=sys.stderr)
+        with contextlib.suppress(OSError):  # a full or closed stderr must not cost the picture that was dreamt
+            print(f"reverie: {text}", file=sys.stderr, flush=True)
 
 
 def line(**values: object) -> None:

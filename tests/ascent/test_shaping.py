@@ -24,7 +24,8 @@ SHAPINGS = {
     "fine": Shaping(bands=4, fine=0.35),
     "spread": Shaping(bands=3, spread=0.7),
     "gray": Shaping(gray=0.3),
-    "all": Shaping(bands=3, fine=0.35, spread=1.0, gray=0.5),
+    "fine gray": Shaping(bands=4, fine_gray=1.0),
+    "all": Shaping(bands=3, fine=0.35, spread=1.0, gray=0.5, fine_gray=0.7),
 }
 OTHERS = {
     "box": Shaping(smoothing=Smoothing("box", kernel=5), normalize="std"),
@@ -47,7 +48,7 @@ def raw(h: int, w: int, seed: int = 0) -> Tensor:
 @given(h=SIDE, w=SIDE)
 def test_shaping_agrees_with_its_twin(shaping: Shaping, h: int, w: int) -> None:
     g = raw(h, w)
-    twin = twins.shaped(g[0].numpy(), shaping.bands, shaping.fine, shaping.spread, shaping.gray)
+    twin = twins.shaped(g[0].numpy(), shaping.bands, shaping.fine, shaping.spread, shaping.gray, shaping.fine_gray)
     np.testing.assert_allclose(shaping(g)[0].numpy(), twin, rtol=1e-8, atol=1e-8)
 
 

@@ -138,9 +138,10 @@ def test_a_recipe_becomes_plain_numbers(tiny: Network) -> None:
     values: dict[str, Any] = {"octaves": 3, "octave_scale": 2, "steps": 5, "step_size": 0.02, "jitter": 40}
     values |= {"step_decay": 0.5, "momentum": 0.6}
     values |= {"bands": 4, "fine": 0.5, "coarse": 0.6, "spread": 0.2, "gray": 0.1, "pad": 7, "blend": 0.25, "seed": 9}
+    values |= {"fine_gray": 0.3}
     values |= {"detail": "carry", "balance": "raw", "objective": "owl", "focus": 0}
     plan = prepare(tiny, Recipe.of(values), (100, 160))
-    shaping = Shaping(bands=4, fine=0.5, spread=0.2, gray=0.1, coarse=0.6)
+    shaping = Shaping(bands=4, fine=0.5, spread=0.2, gray=0.1, fine_gray=0.3, coarse=0.6)
     assert [(octave.size, octave.steps) for octave in plan.octaves] == [((25, 40), 5), ((50, 80), 5), ((100, 160), 5)]
     assert [octave.rule for octave in plan.octaves] == [
         Ascent(0.02, replace(shaping, coarse=1.0), 0.6, 5),
@@ -213,3 +214,28 @@ def test_every_preset_means_something_to_its_network(name: str) -> None:
     plan = prepare(network, recipe, (96, 128))
     assert plan.octaves[0].objective.terms
     assert plan.total > 0
+
+
+@pytest.mark.parametrize(("strength", "steps", "step_size"), [(0.5, 16, 0.005), (1, 16, 0.01), (4, 32, 0.02)])
+def test_strength_lengthens_steps_and_takes_more_of_them(strength: float, steps: int, step_size: float) -> None:
+    recipe = Recipe.of({"strength": strength, "octaves": 1, "objective": "relu1", "steps": 16, "step_size": 0.01})
+    octave = prepare(tiny_network(), recipe, (64, 64)).octaves[0]
+    assert octave.steps == steps
+    assert octave.rule.step_size == pytest.approx(step_size)
+
+
+def test_a_stronger_dream_keeps_more_room_to_black_and_white() -> None:
+    def room(strength: float) -> float:
+        recipe = Recipe.of({"strength": strength, "objective": "relu1", "headroom": 0.5})
+        return prepare(tiny_network(), recipe, (64, 64)).octaves[0].param(noise(1, 3, 8, 8)).headroom
+
+    assert [room(each) for each in (0.25, 1, 2, 4)] == [0.5, 0.5, 0.75, 0.875]
+
+
+@pytest.mark.parametrize(
+    ("motif_size", "short"), [("auto", 50), (10, 400), ("medium", 200), ("large", 114), ("25%", 160)]
+)
+def test_motif_size_decides_the_coarsest_octave(motif_size: object, short: int) -> None:
+    recipe = Recipe.of({"motif_size": motif_size, "smallest": 50, "objective": "relu1"})
+    plan = prepare(replace(tiny_network(), motif=40), recipe, (1000, 1500))
+    assert plan.octaves[0].size[0] == short

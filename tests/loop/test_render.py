@@ -32,7 +32,7 @@ from tests.oracle.networks import (
 
 PLAIN: dict[str, Any] = {"octaves": 1, "octave_scale": 2, "steps": 2, "jitter": 0, "pad": 0}
 PLAIN |= {"bands": 0, "gray": 0, "spread": 0, "focus": 0, "step_size": 0.01, "step_decay": 1, "momentum": 0}
-PLAIN |= {"headroom": 0}
+PLAIN |= {"headroom": 0, "realism": 0, "variation": 0, "fine_gray": 0}
 
 
 def planned(network: Network, size: tuple[int, int] = (32, 32), **values: Any) -> Plan:
@@ -335,3 +335,48 @@ def test_a_dream_stays_within_black_and_white(tiny: Network) -> None:
     for frame in render(planned(tiny, octaves=2, steps=3, step_size=0.5, bands=2), source):
         assert float(frame.image.min()) >= 0
         assert float(frame.image.max()) <= 1
+
+
+def test_the_seed_decides_what_grows_where_and_leaves_no_clouds_behind() -> None:
+    network, source = tiny_network(), noise(1, 3, 48, 64)
+    still = {"objective": "relu1", "octaves": 2, "step_size": 1e-7, "steps": 1}
+    # A dream that goes nowhere is the source again: the clouds under its first octave are taken away.
+    left = dreamt(planned(network, (48, 64), variation=0.3, **still), source)
+    assert (left - source).abs().max() < 1e-4
+    moved = {"objective": "relu1", "octaves": 2, "step_size": 0.02, "steps": 4}
+
+    def added(seed: int, variation: float) -> Tensor:
+        return dreamt(planned(network, (48, 64), seed=seed, variation=variation, **moved), source) - source
+
+    assert torch.equal(added(1, 0), added(2, 0))  # nothing else here is drawn
+    assert torch.equal(added(1, 0.3), added(1, 0.3))
+    likeness = torch.corrcoef(torch.stack([added(1, 0.3).flatten(), added(2, 0.3).flatten()]))[0, 1]
+    assert likeness < 0.9
+
+
+def test_clouds_keep_out_of_the_black_of_a_mask_and_out_of_the_frames_of_a_film() -> None:
+    network, source = tiny_network(), noise(1, 3, 48, 64)
+    values = {"objective": "relu1", "octaves": 1, "step_size": 0.02, "variation": 0.3}
+    plan = planned(network, (48, 64), **values)
+    detail = torch.zeros(1, 3, 48, 64)
+    plain = planned(network, (48, 64), **(values | {"variation": 0}))
+    assert torch.equal(dreamt(plan, source, detail), dreamt(plain, source, detail))
+
+
+def test_pictures_of_a_batch_grow_differently() -> None:
+    plan = planned(tiny_network(), (48, 64), objective="relu1", octaves=1, step_size=0.02, variation=0.3)
+    first, second = dreamt(plan, noise(1, 3, 48, 64).expand(2, -1, -1, -1))
+    assert not torch.allclose(first, second, atol=0.01)
+
+
+def test_every_frame_is_held_to_the_source_as_far_as_realism_says() -> None:
+    network, source = tiny_network(), 0.3 + 0.4 * noise(1, 3, 48, 64)
+    values = {"objective": "relu1", "octaves": 2, "step_size": 0.03, "steps": 3}
+
+    def drift(realism: float) -> list[float]:
+        frames = render(planned(network, (48, 64), realism=realism, **values), source)
+        return [float((f.image.mean((2, 3)) - source.mean((2, 3))).abs().max()) for f in frames]
+
+    loose, firm = drift(0), drift(1)
+    assert len(loose) == len(firm) == 6
+    assert all(held < 0.1 * free for free, held in zip(loose[1:], firm[1:], strict=True))

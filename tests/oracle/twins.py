@@ -116,7 +116,7 @@ def local_rms(image: Array, reach: int) -> Array:
     return np.sqrt(energy)
 
 
-def shaped(g: Array, bands: int, fine: float, spread: float, gray: float) -> Array:
+def shaped(g: Array, bands: int, fine: float, spread: float, gray: float, fine_gray: float = 0.0) -> Array:
     """Bands made equally strong, also place by place, the finest turned down, color turned down."""
     if bands:
         parts = []
@@ -126,6 +126,9 @@ def shaped(g: Array, bands: int, fine: float, spread: float, gray: float) -> Arr
             parts.append(part / whole * (whole / local) ** spread)
         if len(parts) > 1:
             parts[0] = fine * parts[0]
+            shares = np.linspace(fine_gray, 0, len(parts))
+            means = [part.mean(0, keepdims=True) for part in parts]
+            parts = [m * a + p * (1 - a) for p, m, a in zip(parts, means, shares, strict=True)]
         g = np.sum(parts, axis=0)
     light = (g[0] + g[1] + g[2]) / 3
     return normalized((1 - gray) * g + gray * np.stack([light] * 3))

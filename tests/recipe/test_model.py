@@ -22,6 +22,11 @@ WHOLE = st.integers(1, 100_000)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "network": st.text(),
     "objective": st.text(),
+    "strength": st.floats(0.25, 4),
+    "motif_size": st.sampled_from(["auto", "small", "medium", "large"]) | st.floats(2, 100),
+    "realism": st.floats(0, 1),
+    "variation": st.floats(0, 1),
+    "fine_gray": st.floats(0, 1),
     "guide": st.lists(st.sampled_from(["a.jpg", "b@relu2*0.5|'m.png'"]), max_size=2).map(tuple),
     "match": st.sampled_from(["dot", "cosine"]),
     "mask": st.none() | st.text(min_size=1),

@@ -145,3 +145,13 @@ def test_a_picture_of_a_batch_has_a_number_from_zero() -> None:
     text = example().text().replace('"part":0', '"part":-1')
     with pytest.raises(InputError, match="damaged or edited"):
         parse_record(text, HERE)
+
+
+
+def test_a_record_from_before_a_field_existed_says_what_was_done_then() -> None:
+    values = json.loads(example().text())
+    for name in ("strength", "motif_size", "realism", "variation", "fine_gray"):
+        del values["recipe"][name]
+    recipe = parse_record(json.dumps(values), HERE).recipe
+    assert (recipe.strength, recipe.motif_size) == (1, "auto")
+    assert (recipe.realism, recipe.variation, recipe.fine_gray) == (0, 0, 0)

@@ -35,6 +35,11 @@ def equalized(x: Tensor, block: Block, strength: Tensor | float = 1.0) -> Walk:
     return x / ((total / block.count(x)).clamp_min(EPSILON) / strength)
 
 
+def grayed(g: Tensor, share: float) -> Tensor:
+    """``g`` [B, 3, H, W] with a ``share``, 0..1, of it spread evenly over the color channels."""
+    return (g.mean(1, keepdim=True) - g).mul_(share).add_(g)
+
+
 def blended(direction: Tensor, before: Tensor, share: float, block: Block, norm: Norm) -> Walk:
     """``direction`` with a ``share``, 0..1, of the one ``before``, as strong as it was."""
     strength: Tensor | float = 1.0
@@ -78,13 +83,15 @@ class Shaping:
     lies below all bands; ``spread``: 0..1, how far
     strong places are evened out with weak ones, each band within its own neighborhood, so that
     calm parts of a picture dream too; ``gray``: share, 0..1, that is spread evenly over the color
-    channels; ``normalize``: see :func:`normalized`.
+    channels; ``fine_gray``: that share in the finest band alone, falling evenly to 0 in what lies below all bands,
+    since people see colors coarsely and take fine ones for fringes; ``normalize``: see :func:`normalized`.
     """
 
     bands: int = 0
     fine: float = 1.0
     spread: float = 0.0
     gray: float = 0.0
+    fine_gray: float = 0.0
     coarse: float = 1.0
     pyramid: Literal["undecimated", "decimated"] = "undecimated"
     smoothing: Smoothing | None = None
@@ -137,9 +144,7 @@ class Shaping:
             g = yield from self._merged(parts)
         else:
             g = inside.inner(g)
-        if self.gray:
-            g = (g.mean(1, keepdim=True) - g).mul_(self.gray).add_(g)
-        return g
+        return grayed(g, self.gray) if self.gray else g
 
     def _parts(self, g: Tensor, block: Block) -> list[tuple[Block, Tensor]]:
         """The bands, finest first, and what lies below them, each with no more of the margin than is of use."""
@@ -171,7 +176,8 @@ class Shaping:
             band = self._even(part, whole, reach, block.size)
             if last and at in (0, last):
                 band.mul_(self.coarse if at else self.fine)
-            yield block, band
+            share = self.fine_gray * (1 - at / last) if last else 0.0
+            yield block, grayed(band, share) if share else band
 
     def _even(self, band: Tensor, whole: Tensor, reach: int, size: Size) -> Tensor:
         if not self.spread:

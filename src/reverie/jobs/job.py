@@ -19,7 +19,7 @@ from reverie.jobs.options import JobKeywords
 from reverie.jobs.picture import Picture
 from reverie.jobs.sources import Photos, Shelf, Source, opened
 from reverie.jobs.threads import cpu_threads, with_threads
-from reverie.loop.assemble import noise
+from reverie.loop.assemble import noise, smallest
 from reverie.loop.octave import sizes
 from reverie.loop.plan import NO_VALUES, Plan, Values, prepare
 from reverie.loop.render import Frame, render
@@ -207,7 +207,7 @@ def _prepared(
         ) from None
     beside = Shelf.of(files, pictures, lambda path: opened(path, options.max_pixels))
     photo = None if source is None else opened(source, options.max_pixels)
-    given, size, notes = _sized(photo, recipe, preview, network.mean)
+    given, size, notes = _sized(photo, recipe, preview, network)
     if preview:
         recipe = recipe.model_copy(update={"size": f"{size[1]}x{size[0]}"})
     native = size if photo is None else (photo.pixels.shape[-2], photo.pixels.shape[-1])
@@ -240,7 +240,7 @@ def _assets(photo: Photo | None, network: Network, options: Run) -> tuple[Asset,
 
 
 def _sized(
-    photo: Photo | None, recipe: Recipe, preview: bool, mean: tuple[float, float, float]
+    photo: Photo | None, recipe: Recipe, preview: bool, network: Network
 ) -> tuple[Tensor, Size, list[str]]:
     """The source [count, 3, H, W] in the dream's shape, the dream's size, and what to tell the user."""
     shape, notes = recipe.shape(), []
@@ -258,20 +258,22 @@ def _sized(
     else:
         size = native
     if preview:
-        size = previewed(size, recipe)
+        size = previewed(size, recipe, network)
     generator = torch.Generator().manual_seed(recipe.seed % 2**63)
     if photo is None:
-        return torch.cat([noise(recipe, size, mean, generator) for _ in range(recipe.count)]), size, notes
+        return torch.cat([noise(recipe, size, network.mean, generator) for _ in range(recipe.count)]), size, notes
     source = cropped(photo.pixels, size)
     if recipe.count == 1:
         return source, size, notes
+    if recipe.variation:  # each picture of the batch starts on clouds of its own
+        return source.expand(recipe.count, -1, -1, -1), size, notes
     # Pictures of a batch that began alike would stay alike.
     plain = unit(source)
     grains = torch.randn(recipe.count - 1, *plain.shape[1:], generator=generator)
     return torch.cat([plain, (plain + 0.02 * grains).clamp(0, 1)]), size, notes
 
 
-def previewed(size: Size, recipe: Recipe) -> Size:
+def previewed(size: Size, recipe: Recipe, network: Network) -> Size:
     """The size of a preview of a picture of ``size``: its largest octave within PREVIEW_SIDE.
 
     A preview is then the final picture at that octave. Where no octave fits, all is scaled down.
@@ -280,7 +282,7 @@ def previewed(size: Size, recipe: Recipe) -> Size:
         return size
     within = [
         each
-        for each in sizes(size, recipe.octaves, recipe.octave_scale, recipe.smallest)
+        for each in sizes(size, recipe.octaves, recipe.octave_scale, smallest(recipe, network))
         if PREVIEW_SIDE // 2 <= max(each) <= PREVIEW_SIDE
     ]
     return within[-1] if recipe.octaves == "auto" and within else fitted_size(size, PREVIEW_SIDE)

@@ -19,6 +19,7 @@ from reverie.pixels.param import Fourier, Param, Phase, Pixels
 from reverie.pixels.spectrum import faint, natural
 from reverie.pixels.transform import Transform, compose, crop, cut, grain, gray, jitter, pad, turn, wander
 from reverie.recipe import Recipe, schedule
+from reverie.recipe.validators import MOTIF_SIZES
 
 NOISE_SIDE = 192  # pixels of the short side of what a dream from noise starts at
 _MULTIPLE = 16  # pixels that sides are rounded up to, as padded for the network
@@ -39,10 +40,18 @@ def noise(recipe: Recipe, size: Size, mean: tuple[float, float, float], generato
     return cloud((height, width), generator)
 
 
+def smallest(recipe: Recipe, network: Network) -> int:
+    """Short side in pixels of the coarsest octave, at which the network's motifs have the size that is wanted."""
+    if recipe.motif_size == "auto":
+        return recipe.smallest
+    share = MOTIF_SIZES.get(str(recipe.motif_size)) or float(recipe.motif_size)
+    return max(network.smallest, 16, round(100 * network.motif / share))
+
+
 def param(recipe: Recipe) -> Callable[[Tensor], Param]:
     """What makes a param of the picture that an octave starts at."""
     if recipe.param == "pixels":
-        return partial(Pixels, headroom=recipe.headroom)
+        return partial(Pixels, headroom=headroom(recipe))
     if recipe.optimizer.lower() == "ascent":
         raise UsageError(
             f"--param {recipe.param} has no pixels to normalize a step over; add --optimizer adam, or take "
@@ -65,7 +74,13 @@ def pace(recipe: Recipe, at: int, octaves: int) -> tuple[int, float]:
         taken = schedule.tapered(steps, recipe.step_decay**at)
         step_size *= steps / taken
         steps = taken
-    return steps, step_size
+    longer = max(1.0, recipe.strength) ** 0.5
+    return max(1, round(steps * longer)), step_size * recipe.strength / longer
+
+
+def headroom(recipe: Recipe) -> float:
+    """The headroom of the recipe; the stronger the dream, the nearer to 1, so that strength does not burn contrast."""
+    return 1 - (1 - recipe.headroom) / max(1.0, recipe.strength)
 
 
 def rule(recipe: Recipe, at: int, steps: int, step_size: float) -> Rule:
@@ -96,8 +111,17 @@ def shaping(recipe: Recipe, at: int) -> Shaping:
     # Large forms belong to the first octave: later ones leave them alone, so a small picture tells
     # what a large one of the same source will be.
     coarse = recipe.coarse if at else 1.0
-    bands = (recipe.bands, recipe.fine, recipe.spread, recipe.gray, coarse)
-    return Shaping(*bands, recipe.pyramid, smoothing, recipe.normalize)
+    return Shaping(
+        bands=recipe.bands,
+        fine=recipe.fine,
+        spread=recipe.spread,
+        gray=recipe.gray,
+        fine_gray=recipe.fine_gray,
+        coarse=coarse,
+        pyramid=recipe.pyramid,
+        smoothing=smoothing,
+        normalize=recipe.normalize,
+    )
 
 
 def views(recipe: Recipe, network: Network, size: Size) -> tuple[Transform, Transform]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from reverie.ascent.gradient import Look, image_gradient
 from reverie.ascent.rules import Rule, Within
 from reverie.errors import UsageError
-from reverie.loop.assemble import crops, pace, param, rule, views
+from reverie.loop.assemble import crops, pace, param, rule, smallest, views
 from reverie.loop.octave import sizes
 from reverie.network import Activations, Network
 from reverie.network.fast import optimized, resolve_precision
@@ -90,6 +90,8 @@ NO_VALUES = Values()
 class Plan:
     """Everything :func:`reverie.render` needs but the source; ``size`` is (height, width) of the picture.
 
+    ``realism``, 0..1, says how far light, colors and large forms of the source hold in what is shown; ``variation``
+    is the deviation of the seeded clouds that the first octave starts on.
     ``mask`` names the one of ``assets`` that says where the picture may change at all, "" for none.
     """
 
@@ -104,6 +106,8 @@ class Plan:
     precision: Precision
     color: Literal["dream", "source", "locked"] = "dream"
     opacity: float = 1.0
+    realism: float = 0.0
+    variation: float = 0.0
     mask: str = ""
     look: Look = image_gradient
     notes: tuple[str, ...] = field(default=())
@@ -173,6 +177,8 @@ def prepare(
         precision=number_format,
         color=recipe.color,
         opacity=recipe.opacity,
+        realism=recipe.realism,
+        variation=recipe.variation if recipe.param == "pixels" else 0.0,
         mask=recipe.mask or "",
         notes=tuple(notes),
         assets=assets,
@@ -191,6 +197,8 @@ def revised(plan: Plan, recipe: Recipe) -> Plan:
         seed=recipe.seed,
         color=recipe.color,
         opacity=recipe.opacity,
+        realism=recipe.realism,
+        variation=recipe.variation if recipe.param == "pixels" else 0.0,
         mask=recipe.mask or "",
     )
 
@@ -203,7 +211,7 @@ def _octaves(
             f"--above {recipe.above} must be below --octaves {recipe.octaves}, among which those above count; give "
             f"--octaves {recipe.above + 1} or more."
         )
-    steps = sizes(size, recipe.octaves, recipe.octave_scale, recipe.smallest, recipe.above)
+    steps = sizes(size, recipe.octaves, recipe.octave_scale, smallest(recipe, network), recipe.above)
     if recipe.above and steps[-1][0] * steps[-1][1] > MAX_OCTAVE_PIXELS:
         raise UsageError(
             f"--above {recipe.above} at --octave-scale {recipe.octave_scale:g} asks for an octave of "

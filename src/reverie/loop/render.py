@@ -15,11 +15,16 @@ from reverie.loop.octave import handed, start
 from reverie.loop.plan import Octave, Plan
 from reverie.objective import Sight
 from reverie.objective.place import fitted_mask
-from reverie.pixels.ops import EPSILON, recolored, resize
+from reverie.pixels.anchor import Anchor
+from reverie.pixels.ops import EPSILON, patches, recolored, resize
 from reverie.pixels.param import Param, Pixels
 
 HELD = 4
 """Steps for which the terms of an objective are balanced by what was measured at the first of them."""
+
+
+LIVE = 8_000_000
+"""Pixels of an octave up to which every frame, not only the last one, is held to its source."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +87,7 @@ def render(
     index = sum(each.steps for each in plan.octaves[:octave])
     for at, now in enumerate(plan.octaves[octave:], octave):
         base = _within(resize(source, now.size), source)
+        anchor = Anchor.of(base, plan.realism) if plan.realism else None
         # In every octave, so that what an earlier frame dreamt finely survives the coarse ones.
         ground = base if detail is None else (base + resize(detail, now.size)).clamp_(0, 1)
         # At the end a picture may be as large as the memory: what is not needed any more is not kept.
@@ -89,6 +95,10 @@ def render(
         begun = start(plan.detail, ground, passed, passed if at else None, spare=not needed)
         if now.mask is not None:
             begun = torch.where(now.mask > 0, begun, base)
+        seeds = None
+        if at == 0 and plan.variation and detail is None:
+            seeds = _seeds(plan, begun, base, now.mask)
+            begun = begun + seeds
         end, passed, felt = index + now.steps, None, None
         steps = _octave(plan, now, at, now.param(begun), base)
         if not needed:
@@ -97,10 +107,12 @@ def render(
             dreamt = param.image()
             if now.mask is not None and not isinstance(param, Pixels):  # pixels are held back by their rule
                 dreamt = torch.where(now.mask > 0, base.lerp(dreamt, now.mask), base)
+            if seeds is not None:
+                dreamt = (dreamt - seeds).clamp_(0, 1)
             index = end - 1 if ended else index
             done = index + 1 == plan.total
             passed = handed(plan.detail, ground, begun, dreamt) if ended and not done else None
-            shown = _shown(plan, now, dreamt, base, source, done)
+            shown = _shown(plan, now, dreamt, base, source, anchor, done)
             # A sum tells of any value that is none, without a copy of the picture.
             if ended and not bool(shown.sum().isfinite()):
                 raise InputError(
@@ -116,7 +128,7 @@ def render(
             del found, gradient
             index += 1
         # What the next octave needs of this one is in passed; the rest must not stand beside it.
-        del steps, param, dreamt, shown, base, ground, begun
+        del steps, param, dreamt, shown, base, ground, begun, seeds, anchor
 
 
 def _within(made: Tensor, source: Tensor) -> Tensor:
@@ -124,11 +136,32 @@ def _within(made: Tensor, source: Tensor) -> Tensor:
     return made.clamp(0, 1).contiguous() if made is source else made.clamp_(0, 1)
 
 
-def _shown(plan: Plan, octave: Octave, dreamt: Tensor, base: Tensor, source: Tensor, done: bool) -> Tensor:
-    """What a frame shows: the dream in the source's colors where that was asked for, the last one brought to size.
+def _seeds(plan: Plan, begun: Tensor, base: Tensor, mask: Tensor | None) -> Tensor:
+    """The faint patches [B, 3, h, w] by which the seed decides what grows where; taken away again in what is shown."""
+    generator = torch.Generator().manual_seed((plan.seed * 1_000_003 + 999_983) % 2**63)
+    size = (begun.shape[-2], begun.shape[-1])
+    found = plan.variation * patches(begun.shape[0], size, generator).to(begun)
+    if mask is not None:
+        found = found * (mask > 0)
+    return (begun + found).clamp_(0, 1) - begun
 
-    Where a mask is black it is the source, whatever else is done.
+
+def _shown(
+    plan: Plan,
+    octave: Octave,
+    dreamt: Tensor,
+    base: Tensor,
+    source: Tensor,
+    anchor: Anchor | None,
+    done: bool,
+) -> Tensor:
+    """What a frame shows: the dream held to the source's light and colors, the last one brought to size.
+
+    Where a mask is black it is the source, whatever else is done. In octaves of more than ``LIVE`` pixels only the
+    last frame is held, since the others would need a copy of a picture that may be as large as the memory.
     """
+    if anchor is not None and (done or dreamt.shape[-2] * dreamt.shape[-1] <= LIVE):
+        dreamt = anchor.hold(dreamt if done else dreamt.clone(), octave.mask)
     mask = octave.mask
     if done and tuple(dreamt.shape[-2:]) != plan.size:
         dreamt, base = (resize(each, plan.size).clamp(0, 1) for each in (dreamt, source))

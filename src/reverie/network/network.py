@@ -89,7 +89,8 @@ class Network:
     any); ``trunk`` is the path whose numbered children bare integers mean; ``objective`` is the text
     dreamt by default, ``guide`` the layers (joined by +) that a guide works on by default; ``by_place`` says that the
     logits are a map with a class contest at every place;
-    ``smallest`` is the least side in pixels that the module can take. With an ``adapter`` that one says
+    ``smallest`` is the least side in pixels that the module can take, ``motif`` the usual side in pixels of what its
+    default objective draws. With an ``adapter`` that one says
     what the module is shown, and ``mean`` and ``std`` count for nothing; ``bf16`` says whether it can be
     converted to bfloat16; ``redirects`` that a ReLU which is silent in a whole picture lets gradient through;
     ``notes`` are sentences about its weights for the user.
@@ -107,6 +108,7 @@ class Network:
     by_place: bool = False
     aliases: Mapping[str, str] = field(default_factory=dict)
     smallest: int = 32
+    motif: int = 40
     sha256: str = ""
     synsets: tuple[str, ...] = ()
     adapter: Adapter | None = None

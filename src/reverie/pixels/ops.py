@@ -222,6 +222,16 @@ def _doubled(low: Tensor, like: Tensor, size: Size) -> Tensor:
     return wide[..., top : top + h, left : left + w].reshape(like.shape)
 
 
+def patches(batch: int, size: Size, generator: torch.Generator, share: float = 0.15) -> Tensor:
+    """Smooth colored noise [B, 3, H, W] of mean 0 and deviation about 0.7, its patches a ``share`` of the short side.
+
+    Drawn on a grid that depends on the shape alone, so that a small and a large picture of one seed are alike.
+    """
+    short = min(size)
+    h, w = (min(max(2, round(side / (share * short))), 4096) for side in size)
+    return resize(torch.randn(batch, 3, h, w, generator=generator), size)
+
+
 def cloud(size: Size, generator: torch.Generator, detail: int = 192) -> Tensor:
     """Colored, cloudy noise [1, 3, H, W] in 0..1, mean 0.5: what a dream from nothing starts at.
 

@@ -48,6 +48,34 @@ class Recipe(_Settings):
         description="A group of classes of your own for group:NAME, as NAME=CLASS|CLASS, such as "
         "'pets=tabby|beagle|group:birds'; may be repeated. 'reverie layers NETWORK --kind group' lists the others.",
     )
+    strength: float = Field(
+        1.0,
+        ge=0.25,
+        le=4,
+        description="How strong the dream is, 0.25 to 4: larger and more steps; contrast is held.",
+        json_schema_extra={"before": 1.0},
+    )
+    motif_size: Annotated[float | str, BeforeValidator(validators.valid_motif_size)] = Field(
+        "auto",
+        description="How large the largest motifs are: small, medium, large, or per cent of the short side, 2 to 100; "
+        "'auto' leaves it to --smallest.",
+        json_schema_extra={"before": "auto"},
+    )
+    realism: float = Field(
+        0.55,
+        ge=0,
+        le=1,
+        description="How far the light, the colors and the large forms of the source hold, 0 (not at all) to 1.",
+        json_schema_extra={"before": 0.0},
+    )
+    variation: float = Field(
+        0.12,
+        ge=0,
+        le=1,
+        description="How far the seed decides what grows where, 0 (the picture alone decides) to 1: the deviation of "
+        "the faint clouds under the first octave, which are taken away again.",
+        json_schema_extra={"before": 0.0},
+    )
     guide: Annotated[tuple[str, ...], BeforeValidator(validators.valid_guides)] = Field(
         (),
         description="A picture whose forms are dreamt, a folder of them, or for a film a video, as "
@@ -71,7 +99,7 @@ class Recipe(_Settings):
         1.5, ge=1.01, le=16, description="Ratio between neighboring octaves, 1.01 to 16."
     )
     smallest: int = Field(
-        120, ge=16, le=4096, description="Short side of the coarsest octave of 'auto', in pixels, 16 to 4096."
+        180, ge=16, le=4096, description="Short side of the coarsest octave of 'auto', in pixels, 16 to 4096."
     )
     above: int = Field(
         0,
@@ -84,7 +112,7 @@ class Recipe(_Settings):
         16, description="Steps of ascent per octave, 1 to 10000, or one number an octave, coarse first: 20,10,5."
     )
     step_size: Annotated[float | tuple[float, ...], BeforeValidator(validators.valid_step_size)] = Field(
-        0.006,
+        0.012,
         description="Mean change per step in image range, above 0, at most 1000 (change of what --normalize makes 1); "
         "or one number an octave, coarse first, which step decay leaves alone.",
     )
@@ -117,7 +145,7 @@ class Recipe(_Settings):
         "noise fades.",
     )
     headroom: float = Field(
-        0.6,
+        0.55,
         ge=0,
         le=1,
         description="How far changes shrink on the way to black and white, 0 (cut off there) to 1 (in proportion to "
@@ -154,7 +182,15 @@ class Recipe(_Settings):
         0.5, ge=0, le=1, description="How far strong and calm places of each band dream alike, 0 to 1."
     )
     gray: float = Field(
-        0.15, ge=0, le=1, description="Share of the gradient that changes light but not color, 0 to 1."
+        0.05, ge=0, le=1, description="Share of the gradient that changes light but not color, 0 to 1."
+    )
+    fine_gray: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="Share of the finest band that changes light but not color, 0 to 1; it falls evenly to none for "
+        "what lies below all bands. It keeps edges free of rainbow fringes (needs --bands).",
+        json_schema_extra={"before": 0.0},
     )
     pyramid: Literal["undecimated", "decimated"] = Field(
         "undecimated",

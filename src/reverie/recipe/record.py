@@ -78,9 +78,19 @@ def parse_as(text: str | None, path: Path, model: type[R]) -> R:
             raise InputError(f"{path} is a {values['view']}, no dream; name a picture that Reverie dreamt.")
         if model is Record and isinstance(values, dict) and "film" in values:
             raise InputError(f"{path} is a film, not a picture; reverie.film.replay makes it again.")
-        return model.model_validate(values)
+        return model.model_validate(_completed(values))
     except (ValueError, RecursionError):  # pydantic's ValidationError is a ValueError
         raise InputError(f"The record in {path} cannot be read; it was damaged or edited.") from None
+
+
+def _completed(values: object) -> object:
+    """The values of a record with the recipe fields that did not exist when it was written, at what then was done."""
+    recipe = values.get("recipe") if isinstance(values, dict) else None
+    if not isinstance(recipe, dict):
+        return values
+    extras = {name: field.json_schema_extra for name, field in Recipe.model_fields.items()}
+    before = {name: extra["before"] for name, extra in extras.items() if isinstance(extra, dict) and "before" in extra}
+    return {**values, "recipe": {**before, **recipe}}  # type: ignore[dict-item]
 
 
 def view(kind: str) -> str:

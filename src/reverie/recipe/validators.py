@@ -33,6 +33,24 @@ def valid_size(value: object) -> object:
     return "x".join(str(int(part)) for part in parts)
 
 
+MOTIF_SIZES = {"small": 12.0, "medium": 20.0, "large": 35.0}
+"""Words for the size of the largest motifs, in per cent of the picture's short side."""
+
+
+def valid_motif_size(value: object) -> object:
+    """A word, or per cent of the short side as in 25 or '25%'."""
+    text = str(value).strip().lower()
+    if text == "auto" or text in MOTIF_SIZES:
+        return text
+    try:
+        share = float(text.removesuffix("%"))
+    except ValueError:
+        share = math.nan
+    if not 2 <= share <= 100:
+        raise ValueError(f"must be auto, small, medium, large, or per cent from 2 to 100, not {value!r}")
+    return share
+
+
 def valid_steps(value: object) -> object:
     what = "a whole number from 1 to 10000, or one an octave like 20,10,5"
     found = schedule.values(value, int, 1, 10_000, what)

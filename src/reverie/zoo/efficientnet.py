@@ -153,7 +153,7 @@ def _network(name: str, width: float, depth: float, state: State | None) -> Netw
         STD,
         labels=imagenet(count),
         logits="classifier",
-        objective="blocks.4.1 + blocks.5.1",
+        objective="0.6*blocks.4.1 + blocks.4.2 + blocks.5.1 + 0.6*blocks.5.3",
         guide="blocks.2.1+blocks.3.1",
         aliases=dict(_names(module)),
         smallest=32,

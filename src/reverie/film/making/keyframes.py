@@ -21,6 +21,8 @@ FIXED = {
     "octaves": "the sizes of a dream must stay",
     "octave_scale": "the sizes of a dream must stay",
     "smallest": "the sizes of a dream must stay",
+    "motif_size": "the sizes of a dream must stay",
+    "variation": "it decides what the first frame of a scene begins with",
     "above": "the sizes of a dream must stay",
     "smooth_kernel": "between two odd widths lies an even one; smooth_sigma decides the blur anyway",
     "opacity": "no film is transparent",

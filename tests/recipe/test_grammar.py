@@ -246,3 +246,12 @@ def test_a_file_with_a_hyphen_is_told_to_stand_in_quotes(text: str) -> None:
 
 def test_a_minus_between_terms_is_no_hyphen() -> None:
     assert [each.name for each in parse_objective('owl|"a-b.png"-stage3|c.png')] == ["owl", "stage3"]
+
+
+def test_a_hyphen_within_the_name_of_a_group_is_no_minus() -> None:
+    assert [each.name for each in parse_objective("group:cats|group:big-cats")] == [
+        each.name for each in parse_objective('group:cats|group:"big-cats"')
+    ]
+    plain, minus = parse_objective("group:flowers-and-fruit - 0.5*stage3")
+    assert plain.name == "group:flowers-and-fruit"
+    assert (minus.name, minus.weight) == ("stage3", -0.5)

@@ -24,6 +24,7 @@ from reverie.cli import (
     find,
     inspect,
     layers,
+    looks,
     motifs,
     networks,
     presets,
@@ -84,6 +85,7 @@ def application() -> App:
     app.command(replay.replay)
     app.command(visualize.visualize)
     app.command(film.film)
+    app.command(looks.looks)
     app.command(motifs.motifs)
     app.command(networks.networks)
     app.command(layers.layers)

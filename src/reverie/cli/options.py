@@ -83,8 +83,9 @@ def _options(name: str, model: type[BaseModel], group: Group | None, without: tu
             negative=(),
             consume_multiple=key == "at",  # a time, and any number of things that hold there
         )
+        plain = str if key == "seed" else _plain(field.annotation)  # several seeds are written 1..6
         fields.append(
-            (key, Annotated[_plain(field.annotation) | None, declared], dataclasses.field(default=None))
+            (key, Annotated[plain | None, declared], dataclasses.field(default=None))
         )
     return dataclasses.make_dataclass(
         name, fields, frozen=True, kw_only=True, namespace={"__module__": __name__}

@@ -14,4 +14,7 @@ def presets(*, json: Json = False) -> None:
     if json:
         put(jsons.dumps(all_presets()))
         return
-    table(["preset", "about"], [[name, str(each.get("about", ""))] for name, each in all_presets().items()])
+    table(
+        ["preset", "kind", "about"],
+        [[name, str(each["kind"]), str(each["about"])] for name, each in all_presets().items()],
+    )

@@ -13,10 +13,12 @@ from typing import Any
 
 from reverie.errors import InputError, UnknownName, UsageError
 
+_FOR_PEOPLE = ("about", "kind", "elsewhere")
+
 
 @cache
 def all_presets() -> dict[str, dict[str, Any]]:
-    """Named looks: name -> recipe fields (and ``about``, a line for people)."""
+    """Named looks: name -> recipe fields (and ``about``, a line for people, and the ``kind``)."""
     return tomllib.loads(resources.files("reverie.recipe").joinpath("presets.toml").read_text("utf-8"))
 
 
@@ -31,7 +33,7 @@ def preset(name: str, network: str | None = None, objective: bool = False) -> di
         return _own(Path(name))
     if name not in all_presets():
         raise UnknownName("preset", name, all_presets(), "'reverie presets'")
-    found = {key: value for key, value in all_presets()[name].items() if key not in ("about", "elsewhere")}
+    found = {key: value for key, value in all_presets()[name].items() if key not in _FOR_PEOPLE}
     own = found.get("network")
     if own is not None and network is not None and _architecture(network) != _architecture(own):
         if "elsewhere" not in all_presets()[name] and not objective:
@@ -41,6 +43,11 @@ def preset(name: str, network: str | None = None, objective: bool = False) -> di
             )
         found |= {"max_gain": None, **all_presets()[name].get("elsewhere", {})}
     return found
+
+
+def looks() -> tuple[str, ...]:
+    """The presets that are pictures of their own: neither a manner, nor a class image, nor another program's."""
+    return tuple(name for name, each in all_presets().items() if each["kind"] == "look")
 
 
 def _own(path: Path) -> dict[str, Any]:

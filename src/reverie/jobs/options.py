@@ -30,6 +30,10 @@ class CommonKeywords(TypedDict, total=False):
     transform: Transform
     rule: Rule
     # Recipe
+    strength: float
+    motif_size: Literal["auto", "small", "medium", "large"] | float | str
+    realism: float
+    variation: float
     groups: str | Sequence[str] | Mapping[str, str | Sequence[str]]
     match: Literal["dot", "cosine"]
     mask: Source
@@ -55,6 +59,7 @@ class CommonKeywords(TypedDict, total=False):
     coarse: float
     spread: float
     gray: float
+    fine_gray: float
     pyramid: Literal["undecimated", "decimated"]
     normalize: Literal["mean", "std", "standard", "l2", "max", "sign", "none"]
     smooth: Literal["none", "box", "gaussian", "growing", "cascade"]

@@ -59,7 +59,7 @@ def test_the_numbers_of_the_presets_are_those_of_the_systems() -> None:
         assert of(name).step_size == pytest.approx(0.01 / 2)
 
 
-@pytest.mark.parametrize("name", [name for name, each in all_presets().items() if "elsewhere" in each])
+@pytest.mark.parametrize("name", [name for name, each in all_presets().items() if each["kind"] == "system"])
 def test_another_network_dreams_a_system_at_a_layer_of_its_own(name: str) -> None:
     own, other = recipes.merged(name, None, {}), recipes.merged(name, None, {"network": "motif"})
     assert other.max_gain is None and "default" in other.objective

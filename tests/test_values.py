@@ -24,7 +24,7 @@ from reverie.recipe.functions import FUNCTIONS
 from tests.oracle.motion import texture
 from tests.oracle.networks import noise
 
-QUICK: dict[str, Any] = {"steps": 2, "octaves": 1, "size": "48x40", "precision": "fp32"}
+QUICK: dict[str, Any] = {"steps": 2, "octaves": 1, "size": "48x40", "precision": "fp32", "realism": 0, "variation": 0}
 
 
 def darkness() -> Any:

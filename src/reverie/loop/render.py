@@ -24,7 +24,8 @@ HELD = 4
 
 
 LIVE = 8_000_000
-"""Pixels of an octave up to which every frame, not only the last one, is held to its source."""
+"""Pixels of an octave up to which every frame, not only the last one, is held to its source, and up to which the first
+octave begins on the seed's clouds: both need copies, and a larger picture may be as large as the memory."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,10 +96,11 @@ def render(
         begun = start(plan.detail, ground, passed, passed if at else None, spare=not needed)
         if now.mask is not None:
             begun = torch.where(now.mask > 0, begun, base)
-        seeded = _seeded(plan, begun, now.mask) if at == 0 and plan.variation and detail is None else None
+        small = begun.shape[-2] * begun.shape[-1] <= LIVE
+        seeded = _seeded(plan, begun, now.mask) if at == 0 and plan.variation and detail is None and small else None
         plain = None if seeded is None else begun
         end, passed, felt = index + now.steps, None, None
-        steps = _octave(plan, now, at, now.param(begun if seeded is None else seeded), base)
+        steps = _octave(plan, now, at, now.param(begun if seeded is None else seeded.clone()), base)
         if not needed:
             base = ground = begun = source
         for param, found, step, ended in steps:

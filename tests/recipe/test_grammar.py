@@ -115,7 +115,6 @@ def test_a_plain_target_names_itself() -> None:
 BAD = {
     "": "empty",
     " \n": "empty",
-    "owl rose": "+ or -",
     "owl 3*rose": "+ or -",
     "owl +": "ends",
     "3*": "ends",

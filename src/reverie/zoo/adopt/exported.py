@@ -13,7 +13,7 @@ SCORING = ("linear", "addmm", "conv2d", "convolution")
 """Operations with weights; the last one gives the classes where its output is the network's."""
 
 
-class Operation(nn.Module):
+class GraphOperation(nn.Module):
     """One operation of an exported program as a layer, so that it can be listened to."""
 
     def __init__(self, target: Any) -> None:
@@ -53,7 +53,7 @@ def layered(program: Any) -> tuple[nn.Module, str]:
     for node in graph.nodes:
         if node.op == "call_function" and node.target is not operator.getitem:
             name = f"{node.name}_op" if node.name in children else node.name
-            parts[name] = Operation(node.target)
+            parts[name] = GraphOperation(node.target)
             node.op, node.target = "call_module", name
     return fx.GraphModule(parts, graph), _scores(graph, parts)
 
@@ -64,5 +64,5 @@ def _scores(graph: fx.Graph, parts: dict[str, Any]) -> str:
     while isinstance(given, tuple | list) and len(given) == 1:
         given = given[0]
     part = parts.get(str(given.target)) if isinstance(given, fx.Node) else None
-    known = isinstance(part, Operation) and str(getattr(part.target, "_opname", "")) in SCORING
+    known = isinstance(part, GraphOperation) and str(getattr(part.target, "_opname", "")) in SCORING
     return str(given.target) if known and isinstance(given, fx.Node) else ""

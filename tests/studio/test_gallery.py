@@ -165,11 +165,11 @@ def test_a_black_mask_is_refused_and_a_painted_one_kept(client):
 
 def test_the_form_has_every_field_of_the_recipe_with_help_range_and_default(client):
     from reverie.recipe import Recipe
-    from reverie.studio.schema import ELSEWHERE
+    from reverie.studio.schema import OTHER_FIELDS
 
     schema = client.get("/api/hello").json()["schema"]
     fields = {each["name"]: each for each in schema["recipe"]}
-    assert fields.keys() == Recipe.model_fields.keys() - set(ELSEWHERE)
+    assert fields.keys() == Recipe.model_fields.keys() - set(OTHER_FIELDS)
     assert all(each["help"] and each["label"] and each["group"] for each in fields.values())
     assert fields["momentum"] | {"kind": "number", "minimum": 0, "default": 0.3} == fields["momentum"]
     assert fields["color"]["choices"] == ["dream", "source", "locked"]

@@ -15,7 +15,7 @@ DIALS = ("strength", "motif_size", "color", "realism")
 
 INSTEAD = {"strength": "step_size", "motif_size": "octave_scale", "realism": "blend"}
 
-ELSEWHERE = ("network", "objective", "guide", "match", "mask")
+OTHER_FIELDS = ("network", "objective", "guide", "match", "mask")
 """Fields that have a place of their own on the page."""
 
 RUN_FIELDS = ("precision", "depth", "tile", "memory")
@@ -64,7 +64,7 @@ def whole_form() -> dict[str, Any]:
     """Everything that the page builds forms from."""
     dials = [name if name in Recipe.model_fields else INSTEAD.get(name, "") for name in DIALS]
     return {
-        "recipe": form(Recipe, without=ELSEWHERE),
+        "recipe": form(Recipe, without=OTHER_FIELDS),
         "run": form(Run, only=RUN_FIELDS),
         "dials": [name for name in dials if name],
         "steps": form(Steps),

@@ -117,6 +117,36 @@ def test_maco_keeps_every_magnitude_whatever_the_phases() -> None:
     assert not torch.allclose(moved.image(), param.image(), atol=0.05)
 
 
+@given(h=st.integers(4, 24), w=st.integers(4, 24), much=st.floats(0.1, 30), decorrelate=st.booleans())
+def test_a_bounded_spectrum_keeps_light_and_contrast_whatever_the_change(
+    h: int, w: int, much: float, decorrelate: bool
+) -> None:
+    start = Fourier.of(0.4 + 0.2 * noise(2, 3, h, w, dtype=torch.float64), 1.0, decorrelate, 0.9)
+    change = much * (noise(*start.values.shape, seed=3, dtype=torch.float64) - 0.5)
+    before, after = (
+        np.log(seen / (1 - seen)) for seen in (param.image().numpy() for param in (start, start.moved(change)))
+    )
+    np.testing.assert_allclose(after.mean((2, 3)), before.mean((2, 3)), atol=1e-6)
+    centered = after - after.mean((2, 3), keepdims=True)
+    assert np.all(np.sqrt((centered**2).mean((1, 2, 3))) <= 0.9 + 1e-6)
+
+
+def test_a_picture_with_more_contrast_than_the_bound_keeps_it() -> None:
+    image = (noise(1, 3, 16, 16, dtype=torch.float64) > 0.5).double()
+    start = Fourier.of(image, contrast=0.9)
+    torch.testing.assert_close(start.moved(torch.zeros_like(start.values)).image(), start.image())
+    assert start.contrast is not None and start.contrast > 4
+
+
+@given(h=st.integers(4, 24), w=st.integers(4, 24))
+def test_maco_keeps_the_mean_whatever_the_phases(h: int, w: int) -> None:
+    start = Phase.of(0.2 + 0.1 * noise(1, 3, h, w, dtype=torch.float64))
+    change = 9 * noise(*start.values.shape, seed=4, dtype=torch.float64)
+    before, after = (param.image().logit().mean((2, 3)) for param in (start, start.moved(change)))
+    # The edge columns' sines are dropped by the inverse transform; the mean is no part of them.
+    torch.testing.assert_close(after, before, atol=1e-6, rtol=0)
+
+
 def test_white_noise_in_a_fourier_spectrum_is_as_strong_in_every_octave_of_frequencies() -> None:
     generator = torch.Generator().manual_seed(0)
     values = torch.randn(8, 3, 128, 65, 2, generator=generator)

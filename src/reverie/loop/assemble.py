@@ -22,6 +22,8 @@ from reverie.recipe import Recipe, schedule
 from reverie.recipe.validators import MOTIF_SIZES
 
 NOISE_SIDE = 192  # pixels of the short side of what a dream from noise starts at
+CONTRAST = 1.2
+"""Standard deviation of logits that a spectrum may reach, about that of photographs, unless it starts with more."""
 _MULTIPLE = 16  # pixels that sides are rounded up to, as padded for the network
 
 
@@ -59,7 +61,7 @@ def param(recipe: Recipe) -> Callable[[Tensor], Param]:
         )
     if recipe.param == "maco":
         return Phase.of
-    return lambda image: Fourier.of(image, recipe.decay, recipe.param == "fourier")
+    return lambda image: Fourier.of(image, recipe.decay, recipe.param == "fourier", CONTRAST)
 
 
 def pace(recipe: Recipe, at: int, octaves: int) -> tuple[int, float]:

@@ -71,29 +71,57 @@ class Fourier:
     ``values`` [B, 3, H, W // 2 + 1, 2] are its real and imaginary parts. Every frequency is then about as far
     from its goal as every other, so large forms grow as fast as speckle. ``decorrelate`` false leaves the
     colors as RGB.
+
+    ``contrast``, above 0, bounds the standard deviation of the logits, the numbers before the sigmoid, around the mean
+    of each channel. :meth:`moved` then keeps their mean too. Some networks otherwise drive a picture to black
+    around one small bright object. None bounds nothing.
     """
 
     values: Tensor
     size: Size
     decay: float = 1.0
     decorrelate: bool = True
+    contrast: float | None = None
 
     @classmethod
-    def of(cls, image: Tensor, decay: float = 1.0, decorrelate: bool = True) -> Fourier:
-        """The one whose image is ``image`` [B, 3, H, W] in 0..1, to within half a step of 8 bits."""
+    def of(cls, image: Tensor, decay: float = 1.0, decorrelate: bool = True, contrast: float | None = None) -> Fourier:
+        """The one whose image is ``image`` [B, 3, H, W] in 0..1, to within half a step of 8 bits.
+
+        An image whose logits deviate by more than ``contrast`` keeps its own deviation as the bound.
+        """
         size = (image.shape[-2], image.shape[-1])
         x = unsquashed(image)
         x = decorrelated(x) if decorrelate else x
         spectrum = torch.fft.rfft2(x) * _QUARTER / envelope(size, decay, x)
-        return cls(torch.view_as_real(spectrum), size, decay, decorrelate)
+        made = cls(torch.view_as_real(spectrum), size, decay, decorrelate)
+        if contrast is None:
+            return made
+        return replace(made, contrast=max(contrast, float(_deviation(made._logits()).max())))
 
     def image(self) -> Tensor:
-        spectrum = torch.view_as_complex(self.values) * envelope(self.size, self.decay, self.values)
-        x = torch.fft.irfft2(spectrum, s=self.size) / _QUARTER
-        return (correlated(x) if self.decorrelate else x).sigmoid()
+        return self._logits().sigmoid()
 
     def moved(self, change: Tensor) -> Fourier:
-        return replace(self, values=self.values + change)
+        values = self.values + change
+        if self.contrast is None:
+            return replace(self, values=values)
+        values[..., 0, 0, :] = self.values[..., 0, 0, :]
+        # The logits are linear in the spectrum: one factor for all frequencies but the mean keeps the forms.
+        deviation = _deviation(replace(self, values=values)._logits())
+        values *= (self.contrast / deviation.clamp_min(EPSILON)).clamp_max(1)[..., None]
+        values[..., 0, 0, :] = self.values[..., 0, 0, :]
+        return replace(self, values=values)
+
+    def _logits(self) -> Tensor:
+        spectrum = torch.view_as_complex(self.values) * envelope(self.size, self.decay, self.values)
+        x = torch.fft.irfft2(spectrum, s=self.size) / _QUARTER
+        return correlated(x) if self.decorrelate else x
+
+
+def _deviation(logits: Tensor) -> Tensor:
+    """Standard deviation [B, 1, 1, 1] of logits [B, 3, H, W] around the mean of each channel."""
+    centered = logits - logits.mean((2, 3), keepdim=True)
+    return centered.square().mean((1, 2, 3), keepdim=True).sqrt()
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +129,8 @@ class Phase:
     """The phases of a spectrum whose magnitudes stay what they are (MACO, Fel et al. 2023).
 
     ``values`` [B, 3, H, W // 2 + 1] are angles in radians, ``magnitude`` of that shape. Nothing can grow stronger
-    than it is in the picture at the start, so no speckle does. The paper's standardizing is not needed: a picture's
+    than it is in the picture at the start, so no speckle does. :meth:`moved` keeps the mean of each color, whose phase
+    is a sign and no position: another phase would turn light into dark. The paper's standardizing is not needed: a picture's
     deviation follows from its magnitudes (Parseval).
     """
 
@@ -120,4 +149,6 @@ class Phase:
         return correlated(x).sigmoid()
 
     def moved(self, change: Tensor) -> Phase:
-        return replace(self, values=self.values + change)
+        values = self.values + change
+        values[..., 0, 0] = self.values[..., 0, 0]
+        return replace(self, values=values)

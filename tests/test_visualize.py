@@ -49,6 +49,20 @@ def test_every_method_makes_a_picture_that_scores_higher_than_its_start(method: 
     assert sum(scores[-3:]) > sum(scores[:3])
 
 
+def test_contrast_holds_the_light_of_a_picture_that_is_driven_far() -> None:
+    def made(contrast: float) -> torch.Tensor:
+        return reverie.visualize(
+            "channel:relu2:3", network=tiny_network(), size="48x48", steps=60, step_size=0.5, octaves=1,
+            precision="fp32", contrast=contrast,
+        ).pixels.clamp(1e-6, 1 - 1e-6).logit()
+
+    held, free = made(0.8), made(0.0)
+    start = torch.tensor(tiny_network().mean).logit()
+    torch.testing.assert_close(held.mean((0, 2, 3)), start, atol=0.05, rtol=0)
+    assert 0.4 < float((held - held.mean((2, 3), keepdim=True)).square().mean().sqrt()) < 0.81
+    assert float((free - free.mean((2, 3), keepdim=True)).square().mean().sqrt()) > 1
+
+
 def test_a_picture_replays_to_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["visualize", "owl", "-o", "owl.png", *QUICK]) == 0

@@ -81,6 +81,7 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
     "views": st.integers(1, 1024),
     "redirect": st.integers(0, 10_000),
     "likeness": st.floats(0, 100),
+    "contrast": st.floats(0, 4),
     "opacity": st.floats(0.001, 1),
     "count": st.integers(1, 64),
 }

@@ -17,7 +17,7 @@ SEEN: dict[str, Any] = {
     "resettle": st.integers(0, 80), "pad": st.integers(0, 40), "jitter": st.integers(0, 80), "grain": st.floats(0, 1),
     "crop": st.floats(0.01, 1), "last_crop": st.floats(0.01, 1), "crop_size": st.integers(16, 40),
     "views": st.integers(1, 3), "redirect": st.integers(0, 3), "count": st.integers(1, 2),
-    "likeness": st.floats(0, 2), "balance": st.sampled_from(["terms", "raw"]),
+    "likeness": st.floats(0, 2), "contrast": st.floats(0, 3), "balance": st.sampled_from(["terms", "raw"]),
     "opacity": st.floats(0.01, 1), "step_size": st.floats(1e-4, 1), "blend": st.floats(0, 1),
     "seed": st.integers(0, 99),
 }

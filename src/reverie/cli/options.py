@@ -45,7 +45,7 @@ _ABOUT = {
     GRADIENT: "bands fine coarse spread gray fine_gray pyramid normalize smooth smooth_sigma smooth_weights "
     "smooth_kernel smooth_border color",
     SEEN: "jitter inset pad border rotate zoom resettle grain crop last_crop crop_size views redirect",
-    SPECTRUM: "param decay start likeness opacity count",
+    SPECTRUM: "param decay contrast start likeness opacity count",
 }
 _GROUPS = {field: group for group, fields in _ABOUT.items() for field in fields.split()}
 

@@ -88,6 +88,7 @@ class CommonKeywords(TypedDict, total=False):
     views: int
     redirect: int
     likeness: float
+    contrast: float
     opacity: float
     # Run
     device: str

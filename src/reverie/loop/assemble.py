@@ -22,8 +22,6 @@ from reverie.recipe import Recipe, schedule
 from reverie.recipe.validators import MOTIF_SIZES
 
 NOISE_SIDE = 192  # pixels of the short side of what a dream from noise starts at
-CONTRAST = 1.2
-"""Standard deviation of logits that a spectrum may reach, about that of photographs, unless it starts with more."""
 _MULTIPLE = 16  # pixels that sides are rounded up to, as padded for the network
 
 
@@ -60,8 +58,8 @@ def param(recipe: Recipe) -> Callable[[Tensor], Param]:
             "'reverie visualize', which does."
         )
     if recipe.param == "maco":
-        return Phase.of
-    return lambda image: Fourier.of(image, recipe.decay, recipe.param == "fourier", CONTRAST)
+        return partial(Phase.of, held=recipe.contrast > 0)
+    return lambda image: Fourier.of(image, recipe.decay, recipe.param == "fourier", recipe.contrast or None)
 
 
 def pace(recipe: Recipe, at: int, octaves: int) -> tuple[int, float]:

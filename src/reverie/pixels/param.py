@@ -129,20 +129,21 @@ class Phase:
     """The phases of a spectrum whose magnitudes stay what they are (MACO, Fel et al. 2023).
 
     ``values`` [B, 3, H, W // 2 + 1] are angles in radians, ``magnitude`` of that shape. Nothing can grow stronger
-    than it is in the picture at the start, so no speckle does. :meth:`moved` keeps the mean of each color, whose phase
-    is a sign and no position: another phase would turn light into dark. The paper's standardizing is not needed: a picture's
-    deviation follows from its magnitudes (Parseval).
+    than it is in the picture at the start, so no speckle does. The paper's standardizing is not needed: a picture's
+    deviation follows from its magnitudes (Parseval). With ``held``, :meth:`moved` keeps the mean of each color, whose
+    phase is a sign and no position: another phase would turn light into dark.
     """
 
     values: Tensor
     magnitude: Tensor
     size: Size
+    held: bool = False
 
     @classmethod
-    def of(cls, image: Tensor) -> Phase:
+    def of(cls, image: Tensor, held: bool = False) -> Phase:
         """The one whose image is ``image`` [B, 3, H, W] in 0..1, to within half a step of 8 bits."""
         spectrum = torch.fft.rfft2(decorrelated(unsquashed(image)))
-        return cls(spectrum.angle(), spectrum.abs(), (image.shape[-2], image.shape[-1]))
+        return cls(spectrum.angle(), spectrum.abs(), (image.shape[-2], image.shape[-1]), held)
 
     def image(self) -> Tensor:
         x = torch.fft.irfft2(torch.polar(self.magnitude, self.values), s=self.size)
@@ -150,5 +151,6 @@ class Phase:
 
     def moved(self, change: Tensor) -> Phase:
         values = self.values + change
-        values[..., 0, 0] = self.values[..., 0, 0]
+        if self.held:
+            values[..., 0, 0] = self.values[..., 0, 0]
         return replace(self, values=values)

@@ -264,6 +264,13 @@ class Recipe(_Settings):
     decay: float = Field(
         1.0, ge=0, le=4, description="fourier: power of the frequency by which strength falls, 0 to 4."
     )
+    contrast: float = Field(
+        0.0,
+        ge=0,
+        le=4,
+        description="fourier: largest deviation of the picture before its sigmoid, above 0 to 4; fourier and maco then "
+        "keep its mean too. 0 bounds nothing.",
+    )
     start: Literal["auto", "clouds", "faint", "natural", "uniform"] = Field(
         "auto",
         description="The noise that a picture without a source starts at; 'auto' takes what suits --param: clouds for "

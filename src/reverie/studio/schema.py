@@ -28,7 +28,7 @@ _ABOUT = {
     "smooth_border color balance",
     "What the network sees": "jitter inset pad border rotate zoom resettle grain crop last_crop crop_size views "
     "redirect",
-    "Spectra and batches": "param decay start likeness opacity count",
+    "Spectra and batches": "param decay contrast start likeness opacity count",
 }
 _GROUPS = {field: group for group, fields in _ABOUT.items() for field in fields.split()}
 _WORDS = {"motif_size": ["auto", "small", "medium", "large"]}

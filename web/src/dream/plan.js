@@ -33,6 +33,7 @@ export const FIXED = {
   views: 1,
   redirect: 0,
   likeness: 0,
+  contrast: 0,
   opacity: 1,
   count: 1,
 };

@@ -30,7 +30,6 @@ EXACT, ROUNDED = (
     0.9999,
     0.97,
 )  # cosine with PyTorch's gradient that an engine must reach, by how weights are stored
-MOTIF = 40  # usual side in pixels of what a network draws, where it does not say
 TEST_SIZE = (40, 56)  # (height, width) of the picture of the self-test
 
 
@@ -120,7 +119,7 @@ def export(
         objective=network.objective,
         default=known.name if known is not None else "",
         smallest=network.smallest,
-        motif=getattr(network, "motif", MOTIF),
+        motif=network.motif,
         test=_test(network, parts, classes, rounded),
     )
     _write(targets, [data, manifest.text().encode()])

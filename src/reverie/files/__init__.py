@@ -5,7 +5,7 @@ file; ``save`` never leaves half a file. Both go through a picture strip by stri
 copy of it. Whatever cannot be done is one sentence of ``reverie.errors``.
 """
 
-from reverie.files.reading import MAX_PIXELS, READS, FileSource, Photo, listing, load, read_text
+from reverie.files.reading import MAX_PIXELS, READS, FileSource, Photo, listing, load, load_image, read_text
 from reverie.files.writing import WRITES, check_depth, check_text, check_writable, save, to_uint8, write
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "check_writable",
     "listing",
     "load",
+    "load_image",
     "read_text",
     "save",
     "to_uint8",

@@ -21,6 +21,7 @@ from reverie.errors import InputError
 from reverie.files import cicp, color, decoding, deep, metadata, tiff
 from reverie.files.writing import WRITES
 from reverie.pixels import tone
+from reverie.pixels.ops import unit
 
 MAX_PIXELS = 300_000_000
 READS = {*WRITES, ".jpe", ".jfif", ".mpo", ".apng", ".bmp", ".dib", ".gif", ".avif", ".heic", ".heif"}
@@ -50,6 +51,14 @@ class Photo:
     sha256: str = ""
     notes: tuple[str, ...] = ()
     name: str = ""
+
+
+def load_image(source: FileSource, max_pixels: int = MAX_PIXELS) -> Tensor:
+    """The pixels of a picture as :func:`load` reads them, [1, 3, H, W] float32 in 0..1. Raises what that raises.
+
+    >>> load_image("owl.jpg").shape  # doctest: +SKIP
+    """
+    return unit(load(source, max_pixels).pixels)
 
 
 def load(source: FileSource, max_pixels: int = MAX_PIXELS) -> Photo:

@@ -115,8 +115,9 @@ class Plan:
     values: Values = NO_VALUES
 
     def dreaming(self, objective: Objective) -> Plan:
-        """The same plan for another objective, in every octave."""
-        return replace(self, octaves=tuple(replace(octave, objective=objective) for octave in self.octaves))
+        """The same plan for another objective, in every octave; its layers go by path, alias or number."""
+        found = placed(self.network, objective)
+        return replace(self, octaves=tuple(replace(octave, objective=found) for octave in self.octaves))
 
     def capture(self, image: Tensor, layers: Iterable[str]) -> Activations:
         """What the network sees, in one piece or by tiles, without a graph."""

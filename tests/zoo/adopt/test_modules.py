@@ -19,6 +19,7 @@ from reverie.network import Network
 from reverie.objective import layer
 from reverie.objective.resolve import resolve
 from reverie.recipe import Recipe
+from reverie.zoo.adopt.modules import named_labels
 from reverie.zoo.adopt.names import consent, foreign
 from tests.oracle.networks import Failing, Watching, noise
 
@@ -380,3 +381,10 @@ def test_a_dream_of_a_network_of_yours_is_replayed_with_it_alone(tmp_path: Any) 
 def test_weights_do_not_go_with_a_network_of_yours() -> None:
     with pytest.raises(UsageError, match="leave weights out"):
         reverie.dream(network=reverie.adopt(small()), weights="w.pth", **OPTIONS)
+
+
+def test_labels_may_be_the_name_of_a_list_and_no_other_text() -> None:
+    assert len(named_labels("imagenet")) == 1000 and len(named_labels("places205")) == 205
+    assert named_labels(["cat", "dog"]) == ("cat", "dog")
+    with pytest.raises(UsageError, match=r"must be a list of names, or one of 'imagenet'.*not 'cats'"):
+        reverie.adopt(nn.Sequential(nn.Conv2d(3, 4, 3)), labels="cats")

@@ -20,7 +20,7 @@ from reverie.zoo.adopt import colors, exported
 from reverie.zoo.adopt.adapter import ImageAdapter
 from reverie.zoo.adopt.colors import ColorFunction, Range
 from reverie.zoo.adopt.probe import Body, probe_module
-from reverie.zoo.catalog import synsets
+from reverie.zoo.catalog import label_places, synsets
 from reverie.zoo.labels import imagenet
 from reverie.zoo.unwrapping import unwrapped
 from reverie.zoo.weights import State, filled
@@ -44,7 +44,7 @@ def adopt(
     preprocess: ColorFunction | None = None,
     deprocess: ColorFunction | None = None,
     size: int | Size | None = None,
-    labels: Sequence[str] = (),
+    labels: Sequence[str] | str = (),
     logits: str = "",
     objective: str = "",
     aliases: Mapping[str, str] | None = None,
@@ -57,7 +57,8 @@ def adopt(
     convolution has), then ``mean`` is subtracted and ``std`` divided by, both in units of ``range`` and in
     the network's order. Or in functions: ``preprocess`` takes RGB [B, 3, H, W] in 0..1 and gives
     [B, C, H, W], for Keras too; ``deprocess`` undoes it and is held against it. ``size`` is the only
-    (height, width) that it takes; by default that is tried out. ``labels`` are the names of its classes and
+    (height, width) that it takes; by default that is tried out. ``labels`` are the names of its classes, or
+    ``"imagenet"``, ``"places365"`` or ``"places205"`` for the lists that Reverie has,
     ``logits`` the layer that has them, ``aliases`` further names of layers, ``objective`` what it dreams by
     default, ``bf16`` says that it may be converted to bfloat16.
 
@@ -84,12 +85,25 @@ def adopt(
         sight,
         name or str(getattr(module, "name", "") or type(module).__name__),
         size=_size(size),
-        labels=tuple(labels),
+        labels=named_labels(labels),
         logits=logits,
         bf16=bf16,
     )
     made = replace(made, name=f"python:{made.name}", sha256=digest(made.module))
     return adopted(made, objective, aliases or {})
+
+
+def named_labels(labels: Sequence[str] | str) -> tuple[str, ...]:
+    """The class names themselves, or those of the list of that name; :class:`UsageError` for any other text."""
+    if not isinstance(labels, str):
+        return tuple(labels)
+    if labels == "imagenet":
+        return imagenet()
+    if labels in ("places365", "places205"):
+        return label_places(labels)
+    raise UsageError(
+        f"labels must be a list of names, or one of 'imagenet', 'places365' and 'places205', not {labels!r}."
+    )
 
 
 def prepared(module: Any, own: bool) -> Body:

@@ -89,7 +89,7 @@ def test_replay_finds_a_moved_source_and_refuses_another(photo, tmp_path):
     moved = tmp_path / "elsewhere" / "renamed.png"
     moved.parent.mkdir()
     photo.rename(moved)
-    with pytest.raises(InputError, match="--source"):
+    with pytest.raises(InputError, match="source"):
         reverie.replay(first)
     assert reverie.replay(first, source=moved).record == reverie.replay(first, source=moved).record
     beside = tmp_path / "photo.png"

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import reverie
 from reverie import errors
 from reverie.errors import InputError, MissingError, OutputError, ReverieError, UnknownName, UsageError
 
@@ -65,3 +66,23 @@ def test_any_name_makes_one_sentence_with_at_most_three_known_names(
     assert str(error)[-1] in ".?"
     assert len(error.near) <= 3
     assert set(error.near) <= set(known)
+
+
+def test_an_option_is_named_for_python_and_for_the_command_line():
+    said = "[[smooth_kernel]] must be odd; take [[precision=fp32]], [[overwrite=True]] or [[weights=FILE]]."
+    error = UsageError(said)
+    assert str(error) == "smooth_kernel must be odd; take precision='fp32', overwrite=True or weights=FILE."
+    assert error.flags == "--smooth-kernel must be odd; take --precision fp32, --overwrite or --weights FILE."
+    note = errors.Sentence("[[size=800]] or [[metadata=False]] or [[path]]")
+    assert note == "size=800 or metadata=False or path" and note.flags == "--size 800 or --no-metadata or --out"
+    assert InputError("[[no] such [[mark]").flags == "[[no] such [[mark]"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"steps": 0}, "steps must be"), ({"octave_scale": 1}, "octave_scale must be"), ({"tile": 3}, "tile must be")],
+)
+def test_a_python_caller_reads_the_names_of_fields(options, said):
+    with pytest.raises(UsageError) as caught:
+        reverie.job(None, **options)
+    assert str(caught.value).startswith(said) and "--" not in str(caught.value)

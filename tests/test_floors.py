@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -149,6 +150,31 @@ def test_no_import_renames_one_of_ours():
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("reverie"):
                 assert not [each.asname for each in node.names if each.asname], f"{module(path)}, {node.lineno}"
+
+
+def test_messages_outside_the_command_line_name_options_without_dashes():
+    """What an option's help says is written for the command line; messages mark options: [[steps]]."""
+    for path in FILES:
+        if room(path) in ("cli", "studio", "__init__"):
+            continue
+        tree = ast.parse(path.read_text("utf-8"))
+        helps = {
+            id(part)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.keyword) and node.arg == "description"
+            for part in ast.walk(node.value)
+        }
+        spoken = [
+            node
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in helps
+        ]
+        docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in spoken:
+            flags = set(re.findall(r"(?<![\w'])--[a-z][a-z-]*", node.value)) if id(node) not in docs else set()
+            # Commands that people can type as they stand.
+            commands = "pip install" in node.value or "'reverie " in node.value or "--force-reinstall" in node.value
+            assert not flags or commands, f"{module(path)}, {node.lineno}: {node.value}"
 
 
 def test_the_package_shows_at_most_22_entries():

@@ -215,7 +215,7 @@ def test_octaves_above_the_picture_come_back_to_its_size() -> None:
 
 
 def test_an_octave_that_no_machine_holds_is_refused() -> None:
-    with pytest.raises(UsageError, match="--above 8 at --octave-scale 16 asks for an octave of"):
+    with pytest.raises(UsageError, match="above=8 at octave_scale=16 asks for an octave of"):
         planned(octaves=10, octave_scale=16, above=8)
 
 
@@ -229,7 +229,7 @@ def test_an_optimizer_is_a_rule_like_another() -> None:
 
 
 def test_weights_of_a_blur_are_as_many_as_its_sigmas() -> None:
-    with pytest.raises(UsageError, match="--smooth-weights must be as many as the sigmas, 2, not 3"):
+    with pytest.raises(UsageError, match="smooth_weights must be as many as the sigmas, 2, not 3"):
         planned(smooth="gaussian", smooth_sigma="1,2", smooth_weights="1,2,3")
 
 

@@ -270,7 +270,7 @@ def test_every_combination_renders_or_is_refused_with_a_sentence(values: dict[st
         said = str(error)
     else:
         said = ""
-    assert ("--optimizer adam" in said) == (recipe.param != "pixels" and recipe.optimizer == "ascent")
+    assert ("optimizer='adam'" in said) == (recipe.param != "pixels" and recipe.optimizer == "ascent")
     if said:
         return
     source = noise(recipe.count, 3, h, w) if photo else torch.cat(

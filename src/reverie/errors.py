@@ -34,13 +34,53 @@ def printable(sentence: str) -> str:
     return plain if len(plain) <= LONGEST_SENTENCE else plain[: LONGEST_SENTENCE - 3] + "..."
 
 
+_OPTION = re.compile(r"\[\[(\w+)(?:=([^\[\]]*))?\]\]")
+_FLAGS = {"path": "--out", "assets": "--asset", "changes": "--set", "metadata=False": "--no-metadata"}
+_PLAIN = re.compile(r"-?[\d.]+|True|False|None|[A-Z]+")  # values that stand without quotes in Python
+
+
+class Sentence(str):
+    """A sentence for people that names options: ``[[steps]]``, or ``[[precision=fp32]]`` with a value.
+
+    As text it is for Python (``steps``, ``precision='fp32'``); ``flags`` is for the command line (``--steps``,
+    ``--precision fp32``).
+    """
+
+    flags: str
+
+    def __new__(cls, marked: str) -> Sentence:
+        made = super().__new__(cls, _OPTION.sub(_in_python, marked))
+        made.flags = _OPTION.sub(_as_flag, marked)
+        return made
+
+
+def _in_python(option: re.Match[str]) -> str:
+    name, value = option[1], option[2]
+    if value is None:
+        return name
+    return f"{name}={value if _PLAIN.fullmatch(value) else repr(value)}"
+
+
+def _as_flag(option: re.Match[str]) -> str:
+    name, value = option[1], option[2]
+    if (flag := _FLAGS.get(f"{name}={value}")) is not None:
+        return flag
+    flag = _FLAGS.get(name, "--" + name.replace("_", "-"))
+    return flag if value in (None, "True") else f"{flag} {value}"
+
+
 class ReverieError(Exception):
-    """The family. ``str(error)`` is one sentence for people that names the thing and the remedy."""
+    """The family. ``str(error)`` is one sentence for people that names the thing and the remedy.
+
+    Options in it are marked as in :class:`Sentence`; ``error.flags`` is the sentence for the command line.
+    """
 
     exit_code = 1
 
     def __init__(self, sentence: object = "") -> None:
-        super().__init__(printable(str(sentence)))
+        said = sentence if isinstance(sentence, Sentence) else Sentence(str(sentence))
+        super().__init__(printable(str(said)))
+        self.flags = printable(said.flags)
 
 
 class UsageError(ReverieError):

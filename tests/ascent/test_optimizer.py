@@ -106,7 +106,7 @@ def test_an_optimizer_without_its_epsilon_stays_where_nothing_pulls() -> None:
         ("adam", {"bettas": 3.0}, "Adam does not take"),
         ("adam", {"betas": 3.0}, "Adam does not take"),
         ("sgd", {"momentum": -1.0}, "SGD does not take"),
-        ("adam", {"lr": 0.1}, "its rate is --step-size"),
+        ("adam", {"lr": 0.1}, "its rate is step_size"),
     ],
 )
 def test_what_is_no_optimizer_is_refused(name: str, options: dict[str, object], said: str) -> None:

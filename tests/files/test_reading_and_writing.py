@@ -49,7 +49,7 @@ FAULTS = {"may not": PermissionError(13, "no"), "worn": OSError(5, "worn"), "mem
 FAULTS |= {"into memory": RuntimeError("can't allocate memory"), "damaged": RuntimeError("odd")}
 LONG = "x" * 300 + ".png"
 BAD_NAMES = {"a.xyz": ".png .jpg", "a": "suffix", "none/a.png": "make the folder", "sub": "is a folder"}
-BAD_NAMES |= {"old.png": "--overwrite", "old.png/a.png": "folder", "full.png": "ordinary", LONG: "long"}
+BAD_NAMES |= {"old.png": "overwrite=True", "old.png/a.png": "folder", "full.png": "ordinary", LONG: "long"}
 NO_LINKS, FULL = OSError(errno.EPERM, "no links here"), OSError(errno.ENOSPC, "full")
 SIDE = st.integers(1, 9)
 
@@ -351,7 +351,7 @@ def test_refuses_a_side_or_a_text_that_the_format_cannot_hold(tmp_path: Path) ->
     with pytest.raises(OutputError, match="16383"):
         files.check_writable(tmp_path / "a.webp", size=(1, 16_384))
     for name, length in (("a.jpg", 70_000), ("a.png", 1_000_001)):
-        with pytest.raises(OutputError, match="--no-metadata"):
+        with pytest.raises(OutputError, match="metadata=False"):
             files.save(tmp_path / name, GREY, text="x" * length)
     assert list(tmp_path.iterdir()) == []
 

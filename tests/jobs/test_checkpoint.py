@@ -137,7 +137,7 @@ def test_a_dream_that_memory_cut_into_tiles_goes_on(photo, monkeypatch):
     # Another day less memory may be free.
     Checkpoint("kept", tiled.record).keep(next(frame for frame in tiled.frames() if frame.handed is not None))
     other = reverie.job("photo.png", **values, tile="none")
-    with pytest.raises(InputError, match=f"begun in tiles of {side} px; go on with --tile {side}"):
+    with pytest.raises(InputError, match=f"begun in tiles of {side} px; go on with tile={side}"):
         Checkpoint("kept", other.record).found()
     assert Checkpoint("kept", reverie.job("photo.png", **values, tile=side).record).found()[0] == 1
 

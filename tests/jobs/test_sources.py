@@ -79,7 +79,7 @@ def test_a_guide_that_was_an_array_is_replayed_when_it_is_handed_in_again(photo,
     with Image.open(flowers) as opened:
         pixels = np.array(opened)
     first = reverie.dream_guided(photo, pixels, layer="stage2", **QUICK).save(tmp_path / "first.png")
-    with pytest.raises(InputError, match="--asset"):
+    with pytest.raises(InputError, match="assets"):
         api.replay(first)
     again = api.replay(first, assets=[pixels])
     *_, last = again.frames()
@@ -103,11 +103,11 @@ def test_a_folder_is_one_guide_of_all_its_pictures(photo, tmp_path):
 def test_a_moved_or_changed_guide_is_found_by_its_content_or_refused(photo, flowers, tmp_path):
     first = reverie.dream_guided(photo, flowers, layer="stage2", **QUICK).save(tmp_path / "first.png")
     moved = flowers.rename(tmp_path / "renamed.png")
-    with pytest.raises(InputError, match=r"guide .*flowers.png .* not there; say where it lies with --asset"):
+    with pytest.raises(InputError, match=r"guide .*flowers.png .* not there; say where it lies with assets"):
         api.replay(first)
     assert api.replay(first, assets=[moved]).record == api.replay(first, assets=[photo, moved]).record
     picture(flowers, 5)
-    with pytest.raises(InputError, match=r"SHA-256 differs.*--asset"):
+    with pytest.raises(InputError, match=r"SHA-256 differs.*assets"):
         api.replay(first)
     assert main(["replay", str(first), "--asset", str(moved), "-o", str(tmp_path / "again.png")]) == 0
     assert same(first, tmp_path / "again.png")

@@ -189,7 +189,7 @@ def test_devices_are_taken_only_where_they_are(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert resolve_device("auto") == resolve_device("cpu") == torch.device("cpu")
     for name in ("cuda", "cuda:1", "mps"):
-        with pytest.raises(UsageError, match=f"no device '{name}' here; use --device cpu"):
+        with pytest.raises(UsageError, match=f"no device '{name}' here; use device='cpu'"):
             resolve_device(name)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
     assert resolve_device("auto") == resolve_device("mps") == torch.device("mps")

@@ -128,5 +128,5 @@ def test_a_recipe_has_groups_of_its_parse_groups() -> None:
             "pets=owl|left.png", 5, {"pets": 3}, [3]],
 )  # fmt: skip
 def test_a_text_that_is_no_group_is_one_sentence(bad: object) -> None:
-    with pytest.raises(UsageError, match=r"--groups must .*(NAME=CLASS\|CLASS|name classes)"):
+    with pytest.raises(UsageError, match=r"groups must .*(NAME=CLASS\|CLASS|name classes)"):
         Recipe.of({"groups": bad})

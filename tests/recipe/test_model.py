@@ -186,7 +186,7 @@ def refused(name: str, value: object) -> str:
 @pytest.mark.parametrize(("name", "value"), BAD)
 def test_a_bad_value_is_refused_in_one_sentence(name: str, value: object) -> None:
     said = refused(name, value)
-    assert said.startswith(f"--{name.replace('_', '-')} must ")
+    assert said.startswith(f"{name} must ")
     assert said.endswith(f"not {value!r}.")
     assert said.count(", not ") == 1
     assert "\n" not in said
@@ -194,7 +194,7 @@ def test_a_bad_value_is_refused_in_one_sentence(name: str, value: object) -> Non
 
 @pytest.mark.parametrize(("name", "value"), [("octaves", "²"), ("size", "²"), ("size", "8x²")])
 def test_digits_that_are_no_number_are_refused_in_our_words(name: str, value: str) -> None:
-    assert refused(name, value).startswith(f"--{name} must ")
+    assert refused(name, value).startswith(f"{name} must ")
 
 
 def test_an_octave_scale_that_would_take_forever_is_refused() -> None:
@@ -226,7 +226,7 @@ def test_bad_run_options_are_refused_in_one_sentence(name: str, value: object) -
 
 
 def test_one_number_is_not_several() -> None:
-    assert refused("smooth_kernel", [3, 5]) == "--smooth-kernel must be 0 or an odd number from 3 to 255, not [3, 5]."
+    assert refused("smooth_kernel", [3, 5]) == "smooth_kernel must be 0 or an odd number from 3 to 255, not [3, 5]."
 
 
 @pytest.mark.parametrize("name", sorted(all_presets()))

@@ -199,7 +199,7 @@ class Attention(nn.Module):
 def test_what_sees_all_everywhere_is_refused_with_a_remedy() -> None:
     module = nn.Sequential(OrderedDict(conv=nn.Conv2d(3, 4, 3, 2, 1), look=Attention(), last=nn.Conv2d(4, 4, 1)))
     network = Network("all", module, (0, 0, 0), (1, 1, 1))
-    with pytest.raises(UsageError, match=r"'last' of all .*use --tile none or --tile-mode shifted"):
+    with pytest.raises(UsageError, match=r"'last' of all .*use tile='none' or tile_mode='shifted'"):
         Tiles(16)(network, layer("last"), noise(1, 3, 64, 64))
     assert Tiles(32, "shifted")(network, layer("last"), noise(1, 3, 64, 64), seeded())[1].abs().sum() > 0
 

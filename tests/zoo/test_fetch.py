@@ -90,7 +90,7 @@ def refused(cache: Path) -> str:
     assert names(cache) == set()
     said = str(caught.value)
     assert said.count("\n") == 0
-    assert said.endswith("set REVERIE_MIRROR to an address that has it, or dream with --network motif.")
+    assert said.endswith("set REVERIE_MIRROR to an address that has it, or dream with network='motif'.")
     return said
 
 
@@ -224,7 +224,7 @@ def test_offline_keeps_to_what_is_here(
     for forbid in (True, False):
         if not forbid:
             monkeypatch.setenv("REVERIE_OFFLINE", "1")
-        with pytest.raises(MissingError, match=r"is offline; run 'reverie weights fetch squee.*--weights FILE"):
+        with pytest.raises(MissingError, match=r"is offline; run 'reverie weights fetch squee.*weights=FILE"):
             fetch.ensure(NAME, copy, forbidden=forbid)
     assert server.asked == [] and not cache.exists()
     monkeypatch.setenv("REVERIE_OFFLINE", "0")

@@ -86,7 +86,7 @@ def test_weights_are_read_once_from_the_package_without_importing_it(install: In
 def test_a_missing_package_is_answered_with_the_line_that_installs_it(
     install: Install, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "run pip install 'reverie-test-weights==0.1.0', give a file with --weights FILE" in refused()
+    assert "run pip install 'reverie-test-weights==0.1.0', give a file with weights=FILE" in refused()
     assert main(["dream", "noise", "--size", "32", "--network", NAME]) == 4
     last = capsys.readouterr().err.splitlines()[-1]
     assert last.startswith(f"reverie: The weights of {NAME} come with the package {PACKAGE}, which is not installed;")

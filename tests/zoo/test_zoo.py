@@ -55,7 +55,7 @@ def test_an_unknown_network_offers_the_nearest() -> None:
 
 
 def test_a_network_without_weights_names_the_file_that_fits() -> None:
-    with pytest.raises(MissingError, match=r"give a file with --weights FILE .*squeezenet1_1-b8a52dc0\.pth"):
+    with pytest.raises(MissingError, match=r"give a file with weights=FILE .*squeezenet1_1-b8a52dc0\.pth"):
         zoo.load("squeezenet1_1")
 
 

@@ -44,7 +44,7 @@ class Optimizer:
             raise UnknownName("optimizer", self.name, ("ascent", *OPTIMIZERS), "the documentation of torch.optim")
         kind = OPTIMIZERS[self.name.lower()].__name__
         if {"lr", "maximize", "params"} & dict(self.options).keys():
-            raise UsageError(f"{kind} goes uphill, its rate is --step-size; leave lr, maximize and params out.")
+            raise UsageError(f"{kind} goes uphill, its rate is [[step_size]]; leave lr, maximize and params out.")
         tried = torch.zeros(1, 3, 2, 2)
         try:
             leaf, optimizer = self._begun(tried)

@@ -118,7 +118,7 @@ def _run(tokens: list[str]) -> int:
     try:
         return _called(tokens)
     except ReverieError as error:
-        say(str(error))
+        say(error)
         return error.exit_code
     except KeyboardInterrupt:
         say("interrupted; nothing half-written was left behind.")

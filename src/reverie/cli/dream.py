@@ -91,7 +91,7 @@ def dream(
             if len(found) == 1:
                 raise
             # One bad picture of many must not cost the others.
-            say(str(error))
+            say(error)
             code = code or error.exit_code
     return code
 

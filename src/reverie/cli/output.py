@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn, 
 from rich.table import Table
 from rich.text import Text
 
-from reverie.errors import OutputError
+from reverie.errors import OutputError, ReverieError
 
 if TYPE_CHECKING:
     from reverie.jobs.job import Job
@@ -30,11 +30,11 @@ Item = TypeVar("Item")
 PIPE = "-"  # standard input as a source, standard output as a result
 
 
-def say(text: str, quiet: bool = False) -> None:
-    """One line for people, on stderr."""
+def say(text: str | ReverieError, quiet: bool = False) -> None:
+    """One line for people, on stderr; options in it are said as flags."""
     if not quiet:
         with contextlib.suppress(OSError):  # a full or closed stderr must not cost the picture that was dreamt
-            print(f"reverie: {text}", file=sys.stderr, flush=True)
+            print(f"reverie: {getattr(text, 'flags', text)}", file=sys.stderr, flush=True)
 
 
 def line(**values: object) -> None:

@@ -180,7 +180,7 @@ def visualize(
             if len(made) == 1:
                 raise
             # One misspelt name of many must not cost the others.
-            say(str(error))
+            say(error)
             code = code or error.exit_code
     return code
 

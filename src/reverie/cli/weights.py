@@ -139,7 +139,7 @@ def _verified(entry: Published, json: bool) -> bool:
     try:
         packaged_file(entry)
     except MissingError as error:
-        say(str(error))
+        say(error)
         good = False
     else:
         good = True

@@ -100,7 +100,7 @@ def export(
     parts, classes = _parts(network, layers)
     targets = [folder / f"{network.name}{suffix}" for suffix in (".onnx", ".json")]
     if not overwrite and (taken := next((each for each in targets if each.exists()), None)) is not None:
-        raise OutputError(f"{taken} exists already; name another folder, or add --overwrite.")
+        raise OutputError(f"{taken} exists already; name another folder, or add [[overwrite=True]].")
     followed = _followed(network, [each.name for each in parts], classes)
     model, rounded = step_graph(network, followed, network.logits if classes else "", half)
     data = model.SerializeToString()
@@ -157,7 +157,7 @@ def _parts(network: Network, layers: Sequence[str]) -> tuple[tuple[Part, ...], b
             continue
         found[known.name] = Part(known.name, known.aliases, known.channels, known.stride)
     if not found and not classes:
-        raise UsageError("No layer is named; name one or more, as in --layers stage3,classes.")
+        raise UsageError("No layer is named; name one or more, as in [[layers=stage3,classes]].")
     return tuple(found.values()), classes
 
 
@@ -207,7 +207,7 @@ def _write(targets: Sequence[Path], contents: Sequence[bytes]) -> None:
     except OSError as error:
         where = targets[0].parent
         raise OutputError(
-            f"{where} cannot be written ({error.strerror}); name another folder with --out."
+            f"{where} cannot be written ({error.strerror}); name another folder with [[path]]."
         ) from None
     finally:
         for each in waiting:

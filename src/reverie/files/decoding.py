@@ -53,7 +53,7 @@ def identified(file: BinaryIO, max_pixels: int) -> ImageFile.ImageFile:
         formats = ["HEIF"]
     elif is_video(head):
         raise InputError(
-            "is a video; 'reverie film video' dreams it, and as --guide it goes with a zoom or another video"
+            "is a video; 'reverie film video' dreams it, and as [[guide]] it goes with a zoom or another video"
         )
     picture = Image.open(file, formats=formats)
     require_size(picture.size, max_pixels)

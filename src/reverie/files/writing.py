@@ -31,7 +31,7 @@ _LONGEST_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
 _LONGEST_COMMENT = 65_533  # bytes; the segment's length has two
 _STRIP = 1 << 19  # samples of a channel that are turned into bytes at a time
 _UNWRITABLE = {
-    errno.EEXIST: "exists already; choose another name or use --overwrite",
+    errno.EEXIST: "exists already; choose another name or use [[overwrite=True]]",
     errno.ENOSPC: "cannot be written because the disk is full; free some space",
     errno.EACCES: "may not be written; change the permissions or choose another folder",
 }
@@ -129,7 +129,7 @@ def check_depth(name: PathLike, kind: str, depth: Depth) -> None:
     if depth not in (8, 16):
         raise UsageError(f"A picture has 8 or 16 bits a sample, not {depth}; leave depth out for 8.")
     if depth == 16 and kind not in _DEEP:
-        raise OutputError(f"{name} holds 8 bits a sample; for --depth 16 use .png or .tif.")
+        raise OutputError(f"{name} holds 8 bits a sample; for [[depth=16]] use .png or .tif.")
 
 
 def check_text(name: PathLike, kind: str, words: str) -> None:
@@ -139,7 +139,7 @@ def check_text(name: PathLike, kind: str, words: str) -> None:
     else:
         longest, there = metadata.LONGEST_TEXT, len(words)
     if there > longest:
-        other = "use .png, .tif or --no-metadata" if there <= metadata.LONGEST_TEXT else "use --no-metadata"
+        other = "use .png, .tif or [[metadata=False]]" if there <= metadata.LONGEST_TEXT else "use [[metadata=False]]"
         raise OutputError(f"{name} cannot hold a Record of {there} bytes, {longest} at most; {other}.")
 
 
@@ -192,7 +192,7 @@ def _encode(
     except Exception as error:  # encoders raise anything: ValueError, MemoryError, struct.error
         if isinstance(error, OSError) and error.errno:
             raise
-        raise OutputError(f"{name} cannot be encoded ({error}); try .png or --no-metadata.") from error
+        raise OutputError(f"{name} cannot be encoded ({error}); try .png or [[metadata=False]].") from error
 
 
 def _strips(layers: list[Tensor], depth: Depth) -> Iterator[Array]:

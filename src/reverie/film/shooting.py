@@ -152,7 +152,7 @@ def make_film(
     has a few frames a second. Raises what they raise.
     """
     if options.get("depth") not in (None, 8):
-        raise UsageError(f"A film has 8 bits a sample; leave --depth {options['depth']} out.")
+        raise UsageError(f"A film has 8 bits a sample; leave [[depth={options['depth']}]] out.")
     known = pictures or {} if kind == "steps" else moving_guide.moving_guides(options, pictures or {})
     guides = {file: each.clip for file, (each, *_) in known.items() if isinstance(each, moving_guide.Moving)}
     options = {**options, "preview": preview, "pictures": known}
@@ -331,7 +331,7 @@ def _checked(job: Job, settings: Any) -> None:
     if not isinstance(settings, Steps):
         Course(job, settings)
     if job.record.recipe.count > 1:
-        raise UsageError(f"A film has one picture at a time; leave --count {job.record.recipe.count} out.")
+        raise UsageError(f"A film has one picture at a time; leave [[count={job.record.recipe.count}]] out.")
 
 
 def _recorded(kind: FilmKind, job: Job, settings: Any, assets: tuple[Asset, ...]) -> FilmRecord:

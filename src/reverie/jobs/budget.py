@@ -250,11 +250,11 @@ def fit_plan(plan: Plan, options: Run, batch: int = 1) -> Plan:
     if refused:
         raise UsageError(
             f"A picture of {width}x{height} needs more than {readable(room)}, and cannot be dreamt in exact tiles; "
-            "use --tile-mode shifted, a smaller --size or more --memory."
+            "use [[tile_mode=shifted]], a smaller [[size]] or more [[memory]]."
         )
     raise UsageError(
         f"A picture of {width}x{height} needs at least {readable(least)} with the smallest tiles"
-        f"{', more than is free' if memory == 'auto' else ''}; give that much --memory, or a smaller --size."
+        f"{', more than is free' if memory == 'auto' else ''}; give that much [[memory]], or a smaller [[size]]."
     )
 
 
@@ -286,7 +286,7 @@ def _alone(plan: Plan) -> None:
         if term.follow is not None:
             raise UsageError(
                 f"{term.name} goes by the place in the picture, which a tile dreamt by itself does not know; use "
-                "--tile-mode exact."
+                "[[tile_mode=exact]]."
             )
 
 

@@ -67,7 +67,7 @@ class Checkpoint:
         other = differences(self.record, record)
         if other == ["tile"]:  # which the free memory of that day may have decided
             how = "whole" if record.tile == "none" else f"in tiles of {record.tile} px"
-            raise InputError(f"{self.path} was begun {how}; go on with --tile {record.tile}.")
+            raise InputError(f"{self.path} was begun {how}; go on with [[tile={record.tile}]].")
         if other:
             what = ", ".join(other[:4]) + (" ..." if len(other) > 4 else "")
             raise InputError(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from reverie import zoo
-from reverie.errors import UnknownName, UsageError
+from reverie.errors import Sentence, UnknownName, UsageError
 from reverie.files import Photo
 from reverie.jobs import budget, sources
 from reverie.jobs.checkpoint import Checkpoint
@@ -243,7 +243,7 @@ def _sized(
     photo: Photo | None, recipe: Recipe, preview: bool, network: Network
 ) -> tuple[Tensor, Size, list[str]]:
     """The source [count, 3, H, W] in the dream's shape, the dream's size, and what to tell the user."""
-    shape, notes = recipe.shape(), []
+    shape, notes = recipe.shape(), list[str]()
     native: Size = NOISE_SIZE if photo is None else (photo.pixels.shape[-2], photo.pixels.shape[-1])
     if isinstance(shape, int):
         size = fitted_size(native, shape)
@@ -252,8 +252,10 @@ def _sized(
     elif max(native) > NATIVE_LIMIT:
         size = fitted_size(native, NATIVE_LIMIT)
         notes.append(
-            f"The source has {native[1]}x{native[0]} pixels and is dreamt at {size[1]}x{size[0]}; "
-            "--size asks for more."
+            Sentence(
+                f"The source has {native[1]}x{native[0]} pixels and is dreamt at {size[1]}x{size[0]}; "
+                "[[size]] asks for more."
+            )
         )
     else:
         size = native

@@ -95,7 +95,7 @@ def run_again(found: Record, path: Path, recipe: Recipe, options: Mapping[str, A
     weights = found.asset("weights")
     same = recipe.network == found.recipe.network
     if weights is not None and weights.path and options.get("weights") is None and same:
-        values["weights"] = find_asset(weights, path, None, "--weights", bool(options.get("trust")))
+        values["weights"] = find_asset(weights, path, None, "[[weights]]", bool(options.get("trust")))
     return values | {name: value for name, value in options.items() if value is not None}
 
 
@@ -111,13 +111,13 @@ def source_again(found: Record, path: Path, source: Source, trust: bool = False)
     asset = found.asset("source")
     if asset is None:
         if source is not None:
-            raise UsageError(f"{path} was dreamt from noise; it takes no --source.")
+            raise UsageError(f"{path} was dreamt from noise; it takes no [[source]].")
         return None
     if source is not None and not isinstance(source, str | Path):
         return source
     if not asset.path and source is None:
-        raise InputError(f"The source of {path} was no file of its own; give it with --source.")
-    return find_asset(asset, path, source, "--source", trust)
+        raise InputError(f"The source of {path} was no file of its own; give it with [[source]].")
+    return find_asset(asset, path, source, "[[source]]", trust)
 
 
 def require_same(found: Record, now: Record, path: Path, roles: Sequence[str]) -> None:
@@ -128,7 +128,7 @@ def require_same(found: Record, now: Record, path: Path, roles: Sequence[str]) -
             continue
         if role == "weights" and zoo.foreign(now.recipe.network):
             raise InputError(f"The network {now.recipe.network} is not what it was when {path} was dreamt.")
-        raise InputError(f"The {role} of {path} is not the same file any more; give the original with --{role}.")
+        raise InputError(f"The {role} of {path} is not the same file any more; give the original with [[{role}]].")
 
 
 def with_recorded_paths(found: Record, now: Kept) -> Kept:

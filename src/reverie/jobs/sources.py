@@ -142,7 +142,7 @@ def finder(
     by_content, read = {photo.sha256: photo for photo in handed}, read or opened
 
     def find(asset: Asset) -> Photo:
-        return by_content.get(asset.sha256) or read(find_asset(asset, output, None, "--asset", trust))
+        return by_content.get(asset.sha256) or read(find_asset(asset, output, None, "[[assets]]", trust))
 
     return find
 

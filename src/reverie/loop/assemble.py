@@ -54,7 +54,7 @@ def param(recipe: Recipe) -> Callable[[Tensor], Param]:
         return partial(Pixels, headroom=headroom(recipe))
     if recipe.optimizer.lower() == "ascent":
         raise UsageError(
-            f"--param {recipe.param} has no pixels to normalize a step over; add --optimizer adam, or take "
+            f"[[param={recipe.param}]] has no pixels to normalize a step over; add [[optimizer=adam]], or take "
             "'reverie visualize', which does."
         )
     if recipe.param == "maco":
@@ -92,7 +92,7 @@ def rule(recipe: Recipe, at: int, steps: int, step_size: float) -> Rule:
         over = ascent if recipe.param == "pixels" else None
         return Optimizer(name, step_size, steps, recipe.cooldown, tuple(options.items()), over)
     if options:
-        raise UsageError("The classic ascent takes no options; --momentum and --step-size are its own.")
+        raise UsageError("The classic ascent takes no options; [[momentum]] and [[step_size]] are its own.")
     return ascent
 
 
@@ -100,7 +100,7 @@ def shaping(recipe: Recipe, at: int) -> Shaping:
     """What becomes of the gradient in the octave of number ``at``."""
     if recipe.smooth_weights and len(recipe.smooth_weights) != len(recipe.smooth_sigma):
         raise UsageError(
-            f"--smooth-weights must be as many as the sigmas, {len(recipe.smooth_sigma)}, "
+            f"[[smooth_weights]] must be as many as the sigmas, {len(recipe.smooth_sigma)}, "
             f"not {len(recipe.smooth_weights)}."
         )
     smoothing = None

@@ -215,13 +215,13 @@ def _octaves(
     steps = sizes(size, recipe.octaves, recipe.octave_scale, smallest(recipe, network), recipe.above)
     if recipe.above and steps[-1][0] * steps[-1][1] > MAX_OCTAVE_PIXELS:
         raise UsageError(
-            f"--above {recipe.above} at --octave-scale {recipe.octave_scale:g} asks for an octave of "
+            f"[[above={recipe.above}]] at [[octave_scale={recipe.octave_scale:g}]] asks for an octave of "
             f"{steps[-1][1]}x{steps[-1][0]} pixels; lower one of them."
         )
     if size[0] * size[1] > MAX_OCTAVE_PIXELS:
         raise UsageError(
             f"A picture of {size[1]}x{size[0]} has more than {MAX_OCTAVE_PIXELS // 10**6} megapixels; "
-            "give a smaller --size."
+            "give a smaller [[size]]."
         )
     wanted = _objectives(network, recipe, assets, values)
     return tuple(
@@ -288,9 +288,9 @@ def resolve_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise UsageError(f"There is no device {name!r}; use --device cpu.") from None
+        raise UsageError(f"There is no device {name!r}; use [[device=cpu]].") from None
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UsageError(f"There is no device {name!r} here; use --device cpu.")
+        raise UsageError(f"There is no device {name!r} here; use [[device=cpu]].")
     if device.type == "mps" and not mps:
-        raise UsageError("There is no device 'mps' here; use --device cpu.")
+        raise UsageError("There is no device 'mps' here; use [[device=cpu]].")
     return device

@@ -117,7 +117,7 @@ def render(
             if ended and not bool(shown.sum().isfinite()):
                 raise InputError(
                     f"{plan.network.name} gave values that are no numbers; look at its weights and the objective, or "
-                    "take --precision fp32."
+                    "take [[precision=fp32]]."
                 )
             which = (at, len(plan.octaves), step, now.steps, index, plan.total)
             gradient = found.gradient if gradients else None

@@ -213,7 +213,7 @@ def guide_layers(network: Network, text: str = "") -> tuple[Layer, ...]:
         return tuple(network.require_layer(each.strip()) for each in (text or network.guide).split("+"))
     if (found := network.layer(DEFAULT)) is not None:
         return (found,)
-    raise UsageError(f"Say which layer of {network.name} a guide is for, as in --guide flowers.jpg@LAYER.")
+    raise UsageError(f"Say which layer of {network.name} a guide is for, as in [[guide=flowers.jpg@LAYER]].")
 
 
 def _honest(layer: Layer, objective: Objective) -> Objective:

@@ -416,7 +416,7 @@ def validated(model: type[Model], values: dict[str, Any]) -> Model:
         got = first["input"]
         # Of an option that may be repeated the reason names the one that is wrong.
         named = any("not " + repr(each) in reason for each in (got, *(got if isinstance(got, list) else ())))
-        raise UsageError(f"--{name.replace('_', '-')} {reason}{'' if named else f', not {got!r}'}.") from None
+        raise UsageError(f"[[{name}]] {reason}{'' if named else f', not {got!r}'}.") from None
 
 
 def valid_run(values: dict[str, Any]) -> Run:

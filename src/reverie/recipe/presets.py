@@ -38,8 +38,8 @@ def preset(name: str, network: str | None = None, objective: bool = False) -> di
     if own is not None and network is not None and _architecture(network) != _architecture(own):
         if "elsewhere" not in all_presets()[name] and not objective:
             raise UsageError(
-                f"The preset {name!r} dreams what the network {own} knows; leave --network {network} out, or say with "
-                "--objective what it shall dream."
+                f"The preset {name!r} dreams what the network {own} knows; leave [[network={network}]] out, or say in "
+                "[[objective]] what it shall dream."
             )
         found |= {"max_gain": None, **all_presets()[name].get("elsewhere", {})}
     return found

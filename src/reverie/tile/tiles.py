@@ -214,7 +214,7 @@ def _layout(network: Network, layers: frozenset[str], size: Size, side: int) -> 
         if rest is None:
             raise UsageError(
                 f"The layer {behind[0]!r} of {network.name} sees the whole picture and cannot be put together from "
-                "tiles; use --tile none or --tile-mode shifted."
+                "tiles; use [[tile=none]] or [[tile_mode=shifted]]."
             )
         found |= units(network, [rest.neck], size)
     placed = {name: grid for name, grid in found.items() if grid is not None}
@@ -222,7 +222,7 @@ def _layout(network: Network, layers: frozenset[str], size: Size, side: int) -> 
     if network.adapter is not None and not grids_hold(network, placed):
         raise UsageError(
             f"What {network.name} sees depends on more than the neighborhood of each place, so tiles would not "
-            "agree with the whole picture; use --tile none or --tile-mode shifted."
+            "agree with the whole picture; use [[tile=none]] or [[tile_mode=shifted]]."
         )
     return Layout(cut, placed, rest)
 

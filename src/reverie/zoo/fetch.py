@@ -148,8 +148,8 @@ def ensure(
     if forbidden or is_offline():
         raise MissingError(
             f"The weights of {name} are not here, and Reverie is offline; run 'reverie weights fetch {name}' "
-            f"where there is a network, give a file with --weights FILE ({entry.file} fits), or dream with "
-            "--network motif."
+            f"where there is a network, give a file with [[weights=FILE]] ({entry.file} fits), or dream with "
+            "[[network=motif]]."
         )
     with _locked(name):
         if again or not here(name):
@@ -226,7 +226,7 @@ def _fetch(entry: Published, convert: Converter) -> None:
         part.unlink(missing_ok=True)
     raise MissingError(
         f"The weights of {entry.name} could not be fetched: {'; '.join(reasons)}; get {entry.file} another way and "
-        "give it with --weights FILE, set REVERIE_MIRROR to an address that has it, or dream with --network motif."
+        "give it with [[weights=FILE]], set REVERIE_MIRROR to an address that has it, or dream with [[network=motif]]."
     )
 
 

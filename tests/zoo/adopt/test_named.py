@@ -112,7 +112,7 @@ def test_weights_come_from_a_file_with_as_many_classes_as_it_has(tmp_path: Path)
     torch.save({"a": torch.zeros(3)}, tmp_path / "other.pth")
     with pytest.raises(InputError, match="belong to another network than torchvision:resnet18"):
         zoo.load("torchvision:resnet18", tmp_path / "other.pth")
-    with pytest.raises(UsageError, match="leave @random or --weights out"):
+    with pytest.raises(UsageError, match="leave @random or weights out"):
         zoo.load("torchvision:resnet18@random", tmp_path / "mine.pth")
 
 

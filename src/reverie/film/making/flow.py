@@ -25,7 +25,7 @@ def opencv() -> Any:
         import cv2
     except ImportError:
         raise MissingError(
-            "Dreaming a video needs OpenCV; pip install 'reverie[video]' brings it, or use --transport blend."
+            "Dreaming a video needs OpenCV; pip install 'reverie[video]' brings it, or use [[transport=blend]]."
         ) from None
     return cv2
 

@@ -97,7 +97,7 @@ def curves(settings: Zoom | Video, recipe: Recipe, targets: list[Target]) -> Map
             ease = text  # type: ignore[assignment]
             settings = settings if time is not None else settings.model_copy(update={"ease": text})
         elif time is None:
-            raise UsageError(f"A time is missing before {word!r}; write --at 4s {word}.")
+            raise UsageError(f"A time is missing before {word!r}; write [[at]] 4s {word}.")
         else:
             name = name.replace("-", "_") if name not in terms else name
             found.setdefault(name, {})[time] = (_value(name, text, settings, terms), ease)
@@ -114,7 +114,7 @@ def _time(word: str, settings: Zoom | Video) -> float:
         return float(seconds(word))
     except ValueError as error:
         raise UsageError(
-            f"--at {error}; then comes what holds there, as in --at 4s step_size=0.01."
+            f"[[at]] {error}; then comes what holds there, as in [[at]] 4s step_size=0.01."
         ) from None
 
 
@@ -131,12 +131,12 @@ def _value(name: str, text: str, settings: Zoom | Video, terms: Mapping[str, Tar
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise UsageError(f"--at {name}={text} is no number; write {name}=0.5.")
+        raise UsageError(f"[[at]] {name}={text} is no number; write {name}=0.5.")
     if name in terms:
         return value
     model = type(settings) if name in settings.moving else Recipe
     if is_whole_number(model, name) and not value.is_integer():
-        raise UsageError(f"--at {name}={text} must be a whole number.")
+        raise UsageError(f"[[at]] {name}={text} must be a whole number.")
     validated(model, {name: int(value) if is_whole_number(model, name) else value})
     return value
 
@@ -146,5 +146,5 @@ def _own(name: str, settings: Zoom | Video, recipe: Recipe, terms: Mapping[str, 
         return terms[name].weight
     value = getattr(settings if name in settings.moving else recipe, name)
     if not isinstance(value, int | float):
-        raise UsageError(f"{name} has no single number to set out from; write --at 0s {name}=... too.")
+        raise UsageError(f"{name} has no single number to set out from; write [[at]] 0s {name}=... too.")
     return float(value)

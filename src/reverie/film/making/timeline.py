@@ -59,7 +59,7 @@ class Course:
         known = {file for _, file in self._recipe.files()}
         if strange := [file for _, file in files(targets) if file not in known]:
             raise UsageError(
-                f"--through names the file {strange[0]!r}; a file is known from --objective or --guide."
+                f"[[through]] names the file {strange[0]!r}; a file is known from [[objective]] or [[guide]]."
             )
         for each in texts:
             # A misspelt name must not wait for its turn.

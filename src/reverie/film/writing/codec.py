@@ -135,12 +135,12 @@ def check_film_writable(path: Path, overwrite: bool = False, size: Size = (1, 1)
         known = " ".join(FORMATS)
         raise OutputError(f"{path} has no suffix of a film; use one of {known}, or none for a folder of PNG.")
     if kind is None and path.is_dir() and any(path.iterdir()) and not (overwrite and is_film_folder(path)):
-        remedy = "or use --overwrite" if is_film_folder(path) else "since it holds more than a film of Reverie"
+        remedy = "or use [[overwrite=True]]" if is_film_folder(path) else "since it holds more than a film of Reverie"
         raise OutputError(f"{path} exists already and is not empty; choose another name {remedy}.")
     if kind is not None and path.is_dir():
         raise OutputError(f"{path} is a folder; add a file name such as dream.mp4.")
     if there and not (overwrite or path.is_dir()):
-        raise OutputError(f"{path} exists already; choose another name or use --overwrite.")
+        raise OutputError(f"{path} exists already; choose another name or use [[overwrite=True]].")
     if there and not path.is_dir() and (kind is None or not path.is_file()):
         raise OutputError(f"{path} is not what a film may replace; choose another name.")
     if not path.absolute().parent.is_dir():
@@ -148,7 +148,7 @@ def check_film_writable(path: Path, overwrite: bool = False, size: Size = (1, 1)
     if kind is not None:
         if max(size) > kind.limit:
             raise OutputError(
-                f"{path} has a longer side than the {kind.limit} pixels of {suffix}; use a smaller --size."
+                f"{path} has a longer side than the {kind.limit} pixels of {suffix}; use a smaller [[size]]."
             )
         if not encodes(kind.codec):
             raise MissingError(

@@ -134,7 +134,7 @@ class Reel:
             raise OutputError(f"{self.folder / _ABOUT} is damaged; {_ANEW}") from None
         if fingerprint != self.fingerprint:
             raise OutputError(
-                f"{self.folder} holds the beginning of another film; name another --out, or {_ANEW}"
+                f"{self.folder} holds the beginning of another film; name another [[path]], or {_ANEW}"
             )
         self._read_journal()
         # After a loss of power the last lines may speak of what never reached the disk.
@@ -195,14 +195,14 @@ class Reel:
         try:
             yield
         except OSError as error:
-            why = f"cannot be written ({error.strerror}); name another --out"
+            why = f"cannot be written ({error.strerror}); name another [[path]]"
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 why = f"holds {len(self)} whole frames and the disk is full; free some space"
                 why += ", then the same command goes on"
             raise OutputError(f"{self.folder} {why}.") from None
 
 
-_ANEW = "--overwrite begins anew."
+_ANEW = "[[overwrite=True]] begins anew."
 
 
 def has_film(folder: Path, fingerprint: str) -> bool:

@@ -166,7 +166,7 @@ class _Lowered(Function):
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor, None]:
         scale, found = ctx.scale, g.float()
         if not found.isfinite().all():
-            raise UsageError(f"The network {scale.name} leaves the range of fp16; use --precision bf16.")
+            raise UsageError(f"The network {scale.name} leaves the range of fp16; use [[precision=bf16]].")
         if scale.factor is not None:
             found, scale.factor = found / scale.factor, None
         return found, None

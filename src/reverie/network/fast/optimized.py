@@ -41,7 +41,7 @@ def resolve_precision(
     if asked != "auto":
         if network is not None and asked not in able:
             raise UsageError(
-                f"The network {network.name} computes in {' and '.join(able)} alone; leave --precision {asked} out."
+                f"The network {network.name} computes in {' and '.join(able)} alone; leave [[precision={asked}]] out."
             )
         return asked
     if device.type == "cuda":
@@ -63,7 +63,7 @@ def optimized(network: Network, device: torch.device, precision: Precision) -> N
     """
     graph = trace_graph(network.module) if network.adapter is None else None
     if graph is None and precision == "fp16":
-        raise UsageError(f"The network {network.name} cannot be followed into fp16; use --precision bf16.")
+        raise UsageError(f"The network {network.name} cannot be followed into fp16; use [[precision=bf16]].")
     if graph is not None and device.type == "cpu":
         return _around(network, graph, device, precision)
     try:

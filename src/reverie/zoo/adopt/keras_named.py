@@ -58,7 +58,7 @@ def _published(build: Any, name: str, offline: bool) -> Any:
     except Exception as error:  # Keras wraps what its download says into one of its own
         reason = "Reverie is offline" if offline else sentence(error)
     raise MissingError(
-        f"The weights of {name} are not here ({reason}); give a file with --weights FILE, or take random ones "
+        f"The weights of {name} are not here ({reason}); give a file with [[weights=FILE]], or take random ones "
         f"with {name}@random."
     )
 
@@ -112,8 +112,8 @@ def model_file(found: Foreign) -> Network:
         raise InputError(f"{path} is no Keras model, or damaged ({sentence(error)}).") from None
     if description is None:
         raise InputError(
-            f"{path} holds weights alone, no model; name the model, as in --network keras:applications.VGG16 "
-            "--weights FILE."
+            f"{path} holds weights alone, no model; name the model, as in [[network=keras:applications.VGG16]] "
+            "[[weights=FILE]]."
         )
     if brings := next(_code(description), None):
         raise InputError(

@@ -146,7 +146,7 @@ def _many(count: int) -> tuple[str, ...]:
 def _absent(name: str, reason: str, file: str = "") -> str:
     fits = f" ({file} fits)" if file else ""
     return (
-        f"The weights of {name} are not here ({reason}); give a file with --weights FILE{fits}, or take random "
+        f"The weights of {name} are not here ({reason}); give a file with [[weights=FILE]]{fits}, or take random "
         f"ones with {name}@random."
     )
 

@@ -18,7 +18,7 @@ def load_foreign(
     without the library or the weights, :class:`UnknownName`, and :class:`InputError` for files that cannot be used.
     """
     if found.random and weights is not None:
-        raise UsageError(f"{found.name} has random weights; leave @random or --weights out.")
+        raise UsageError(f"{found.name} has random weights; leave @random or [[weights]] out.")
     blank = blank or found.random
     if found.kind == "torchvision":
         from reverie.zoo.adopt.libraries import from_torchvision
@@ -40,7 +40,7 @@ def load_foreign(
         from reverie.zoo.adopt.keras_named import model_file
 
         if weights is not None:
-            raise UsageError(f"{found.name} brings its own weights; leave --weights out.")
+            raise UsageError(f"{found.name} brings its own weights; leave [[weights]] out.")
         return model_file(found)
     raise UsageError(
         f"The network {found.name} was handed in from Python; hand it in again there, with "

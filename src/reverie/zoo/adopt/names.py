@@ -87,6 +87,6 @@ def consent(name: str, trust: bool, origin: str) -> None:
     found = foreign(name)
     if found is not None and found.runs_code and not trust:
         raise UsageError(
-            f"{origin} wants the network {name}, and loading that can run code; if you trust both, say --trust "
+            f"{origin} wants the network {name}, and loading that can run code; if you trust both, say [[trust=True]] "
             "(trust=True in Python)."
         )

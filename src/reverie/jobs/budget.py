@@ -7,7 +7,6 @@ how long it takes is carried over to the sizes of the real one.
 from __future__ import annotations
 
 import math
-import os
 import time
 import weakref
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -61,27 +61,16 @@ class Estimate:
 
 def free_memory() -> int:
     """Bytes that this process may still take, of what the machine, or its container, has free."""
-    found = []
-    for line in _text("/proc/meminfo").splitlines():
-        if line.startswith("MemAvailable:"):
-            found.append(int(line.split()[1]) * 1024)
+    free = int(psutil.virtual_memory().available)
     limit, used = _text("/sys/fs/cgroup/memory.max").strip(), _text("/sys/fs/cgroup/memory.current").strip()
     if limit.isdecimal() and used.isdecimal():
-        found.append(max(0, int(limit) - int(used)))
-    if not found:
-        try:
-            found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)
-        except (AttributeError, OSError, ValueError):  # Windows has no sysconf
-            found.append(4 << 30)
-    return min(found)
+        return min(free, max(0, int(limit) - int(used)))
+    return free
 
 
 def resident() -> int:
     """Bytes of memory that this process holds now."""
-    fields = _text("/proc/self/statm").split()
-    if len(fields) > 1:
-        return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
-    return 400 << 20
+    return int(psutil.Process().memory_info().rss)
 
 
 def _text(path: str) -> str:

@@ -44,7 +44,7 @@ STRANGERS = {
     b"version https://git-lfs": "is the pointer of Git LFS, not the file itself; run git lfs pull",
     b"<!doctype": "is a web page; download the weights themselves",
     b"<html": "is a web page; download the weights themselves",
-    b"\x89hdf": "is in HDF5, Keras' older format; name it as a network instead: --network keras:FILE",
+    b"\x89hdf": "is in HDF5, Keras' older format; name it as a network instead: [[network=keras:FILE]]",
     b"gguf": "is in GGUF, for language models; give one in safetensors or PyTorch format",
 }
 """What files begin with that people take for weights, in lower case, and what to say of them."""

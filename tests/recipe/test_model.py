@@ -219,7 +219,7 @@ def test_run_takes_its_own_options_only() -> None:
     [("device", "gpu"), ("device", "cuda:"), ("precision", "fp8"), ("threads", 0), ("max_pixels", 0)],
 )
 def test_bad_run_options_are_refused_in_one_sentence(name: str, value: object) -> None:
-    with pytest.raises(UsageError, match=f"^--{name.replace('_', '-')} ") as caught:
+    with pytest.raises(UsageError, match=f"^{name} ") as caught:
         recipes.valid_run({name: value})
     assert str(caught.value).endswith(f"not {value!r}.")
     assert "pattern" not in str(caught.value)

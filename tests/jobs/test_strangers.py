@@ -87,7 +87,7 @@ def test_a_record_opens_no_file_that_it_does_not_list(places, role):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "load", lambda source, *_: read.append(source))
         with pytest.raises(
-            InputError, match=r"but not its SHA-256; choose a picture with --set .* or add --trust"
+            InputError, match=r"but not its SHA-256; choose a picture with changes .* or add trust=True"
         ):
             reverie.replay(made)
     assert read == []
@@ -178,7 +178,7 @@ def test_a_recorded_file_of_endless_length_is_not_hashed(places, monkeypatch):
     made = dreamt(places)
     (places / "private" / "photo.png").rename(places / "dreams" / "photo.png")
     monkeypatch.setattr("reverie.jobs.sources.LARGEST_ASSET", 10)
-    with pytest.raises(InputError, match=r"has more than 10 bytes; name it with --source"):
+    with pytest.raises(InputError, match=r"has more than 10 bytes; name it with source"):
         reverie.replay(made)
     assert reverie.replay(made, source=places / "dreams" / "photo.png").plan
 

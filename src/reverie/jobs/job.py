@@ -203,7 +203,7 @@ def _prepared(
             raise
         raise UsageError(
             f"The network {network.name} has no {error.kind} {error.name!r}, but the built-in one has; "
-            f"add --network {zoo.BUILT_IN}, or see 'reverie layers {network.name}'."
+            f"add [[network={zoo.BUILT_IN}]], or see 'reverie layers {network.name}'."
         ) from None
     beside = Shelf.of(files, pictures, lambda path: opened(path, options.max_pixels))
     photo = None if source is None else opened(source, options.max_pixels)

@@ -168,7 +168,7 @@ def find_asset(asset: Asset, output: Path, given: Source, remedy: str, trust: bo
     if given is None and not _is_near(Path(asset.path), output) and not trust:
         raise InputError(
             f"The {asset.role} {asset.path} of {output} is neither beside it nor below the current folder; say where "
-            f"it lies with {remedy}, or add --trust to open it at its recorded path."
+            f"it lies with {remedy}, or add [[trust=True]] to open it at its recorded path."
         )
     raise InputError(
         f"The {asset.role} {asset.path} of {output} is not there; say where it lies with {remedy}."
@@ -213,7 +213,7 @@ def require_listed(
         if (role, file) not in named and not any(_is_named(each, role, file) for each in assets):
             raise InputError(
                 f"The record in {output} names the {role} {file}, but not its SHA-256; choose a picture with "
-                f"--set {role}=PATH, or add --trust to open it."
+                f"[[changes]] {role}=PATH, or add [[trust=True]] to open it."
             )
 
 

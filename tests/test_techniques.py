@@ -302,6 +302,6 @@ def test_lists_and_optimizers_are_read_from_the_command_line_and_replayed(tmp_pa
 
 
 def test_octaves_above_that_do_not_fit_among_their_number_are_refused() -> None:
-    with pytest.raises(UsageError, match="--above 2 must be below --octaves 2"):
+    with pytest.raises(UsageError, match="above=2 must be below octaves=2"):
         planned(octaves=2, above=2)
     assert len(planned(octaves=3, above=2).octaves) == 3

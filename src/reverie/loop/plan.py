@@ -209,8 +209,8 @@ def _octaves(
 ) -> tuple[Octave, ...]:
     if recipe.octaves != "auto" and recipe.above >= recipe.octaves:
         raise UsageError(
-            f"--above {recipe.above} must be below --octaves {recipe.octaves}, among which those above count; give "
-            f"--octaves {recipe.above + 1} or more."
+            f"[[above={recipe.above}]] must be below [[octaves={recipe.octaves}]], among which those above count; give "
+            f"[[octaves={recipe.above + 1}]] or more."
         )
     steps = sizes(size, recipe.octaves, recipe.octave_scale, smallest(recipe, network), recipe.above)
     if recipe.above and steps[-1][0] * steps[-1][1] > MAX_OCTAVE_PIXELS:

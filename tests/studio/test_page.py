@@ -82,7 +82,8 @@ def dropped(tab: Tab, settings: dict[str, Any] | None = None) -> Any:
 def test_from_the_first_start_to_equal_bytes_on_the_command_line(tab, server, width, tmp_path):
     made = tab(width)
     page = dropped(made, {**SLOWLY, "seed": width})
-    page.click(".card:has-text('Eyes')")
+    page.click("text=Show all")
+    page.click(".card:has(:text-is('Eyes'))")
     page.click("[data-act=dream]")
     page.wait_for_url("**/#/job/*")
     seen = set[str]()

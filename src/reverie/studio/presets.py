@@ -95,7 +95,7 @@ def package_presets() -> dict[str, dict[str, Any]]:
     """The package's presets: settings, title, a line for people, and the network that it names, if any."""
     found = {}
     for name, values in all_presets().items():
-        settings = {key: value for key, value in values.items() if key not in ("about", "elsewhere")}
+        settings = {key: value for key, value in values.items() if key not in ("about", "kind", "elsewhere")}
         found[name] = {
             "title": name.replace("-", " ").capitalize(),
             "about": str(values.get("about", "")),

@@ -4,7 +4,7 @@ const PATIENCE = 4000; // milliseconds for the service worker to take over, so t
 
 /** Register the service worker; resolves when it sees what is fetched, or when that takes too long. */
 export async function kept() {
-  if (!("serviceWorker" in navigator)) return;
+  if (!navigator.serviceWorker) return; // absent in old browsers and where cookies are refused
   const taken = new Promise((resolve) => {
     if (navigator.serviceWorker.controller) resolve(null);
     navigator.serviceWorker.addEventListener("controllerchange", () => resolve(null));

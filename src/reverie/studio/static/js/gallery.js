@@ -125,7 +125,7 @@ export async function open() {
   /** @param {number} place @param {any} picture */
   function make(place, picture) {
     const style = `left:${(place % columns) * (side + GAP)}px;top:${Math.floor(place / columns) * (side + GAP)}px;width:${side}px;height:${side}px`;
-    return h("a", { href: `#/picture/${picture.id}`, role: "option", style, tabindex: -1, id: `picture-${place}`, "data-id": picture.id, "aria-label": `${picture.name}${picture.rating ? `, ${picture.rating} stars` : ""}`, "aria-setsize": current.total, "aria-posinset": place + 1,
+    return h("a", { href: `#/picture/${picture.id}`, role: "option", style, tabindex: -1, id: `picture-${place}`, "data-id": picture.id, "aria-label": `${picture.name}${picture.kind === "film" ? ", film" : ""}${picture.rating ? `, ${picture.rating} stars` : ""}`, "aria-setsize": current.total, "aria-posinset": place + 1,
       onclick: (/** @type {MouseEvent} */ event) => { current.at = place; if (event.ctrlKey || event.metaKey || event.shiftKey) { event.preventDefault(); toggle(picture.id); } } },
     h("img", { src: engine.view(picture.id, 480), alt: "", loading: "lazy", decoding: "async" }), picture.kind === "film" ? h("span", { class: "tag" }, "film") : picture.rating ? h("span", { class: "tag" }, "★".repeat(picture.rating)) : null);
   }

@@ -11,7 +11,7 @@ IMAGE ?= examples/landscape.jpg
 OUT ?= out/dream.png
 JOBS ?= 2
 
-.PHONY: dream studio studio-checks test test-slow lint train gallery atlas bench page clean help
+.PHONY: dream studio studio-checks test test-browser test-slow lint train gallery atlas bench page clean help
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -44,6 +44,9 @@ studio: $(VENV)/.studio  ## set up and open the studio in the browser (FOLDER=pi
 test: $(VENV)/.dev  ## set up and run lint, types and the fast tests with coverage (JOBS=4 at once)
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -n $(JOBS) --cov --cov-report=term:skip-covered
+
+test-browser: $(VENV)/.dev  ## the pages of studio and web in Chromium, one after the other
+	$(BIN)/python -m pytest -m 'browser and not slow' $(ARGS)
 
 test-slow: $(VENV)/.dev  ## the long tests: preview against final, real weights, many pictures
 	$(BIN)/python -m pytest -m slow

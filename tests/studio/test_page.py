@@ -17,6 +17,8 @@ from reverie import files
 from tests.studio.browser import WIDTHS, Tab, chromium
 from tests.studio.conftest import Server, photo, start, wait
 
+pytestmark = pytest.mark.browser
+
 SLOWLY = {"size": "128", "steps": 24, "octaves": 3}  # long enough to be watched
 PICTURE = {"name": "photo.png", "mimeType": "image/png", "buffer": photo(160, 120)}
 

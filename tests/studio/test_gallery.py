@@ -93,11 +93,21 @@ def test_the_index_is_rebuilt_from_the_files_when_the_database_is_missing_or_dam
             assert client.get(f"/api/pictures/{made['id']}").json()["dream"]["wish"]["source"] == source
 
 
+def _looked_for(client, words, count):
+    """The pictures that a search finds, once there are ``count`` of them: the folder is looked at in passing."""
+    until = time.monotonic() + 60
+    while True:
+        client.app.state.studio.gallery._looked = 0
+        found = client.get(f"/api/pictures?words={words}").json()["pictures"]
+        if len(found) == count or time.monotonic() > until:
+            return found
+        time.sleep(0.05)
+
+
 def test_files_that_others_put_into_the_folder_appear_and_those_they_take_away_go(client):
     path = folder(client) / "from elsewhere.jpg"
     path.write_bytes(photo(form="JPEG"))
-    client.app.state.studio.gallery._looked = 0
-    found = client.get("/api/pictures?words=elsewhere").json()["pictures"]
+    found = _looked_for(client, "elsewhere", 1)
     assert [each["name"] for each in found] == [path.name] and not found[0]["dream"]
     assert client.get(f"/api/files/{found[0]['id']}/view/480").headers["content-type"] == "image/webp"
     path.unlink()

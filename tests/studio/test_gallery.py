@@ -111,8 +111,7 @@ def test_files_that_others_put_into_the_folder_appear_and_those_they_take_away_g
     assert [each["name"] for each in found] == [path.name] and not found[0]["dream"]
     assert client.get(f"/api/files/{found[0]['id']}/view/480").headers["content-type"] == "image/webp"
     path.unlink()
-    client.app.state.studio.gallery._looked = 0
-    assert client.get("/api/pictures?words=elsewhere").json()["total"] == 0
+    assert not _looked_for(client, "elsewhere", 0)
 
 
 def test_deleted_pictures_lie_in_the_bin_until_it_is_emptied(client):

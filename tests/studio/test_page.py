@@ -15,7 +15,7 @@ import pytest
 
 from reverie import files
 from tests.studio.browser import WIDTHS, Tab, chromium
-from tests.studio.conftest import Server, photo, start, wait
+from tests.studio.conftest import ENVIRONMENT, Server, photo, start, wait
 
 pytestmark = pytest.mark.browser
 
@@ -113,7 +113,7 @@ def test_from_the_first_start_to_equal_bytes_on_the_command_line(tab, server, wi
     line = command.replace(f"--out {out}", f"--out {again}").replace(
         "reverie dream", f"{sys.executable} -m reverie dream", 1
     )
-    subprocess.run(["bash", "-c", line], check=True, capture_output=True)
+    subprocess.run(["bash", "-c", line], check=True, capture_output=True, env=os.environ | ENVIRONMENT)
     assert again.read_bytes() == result.read_bytes()
     # The result dropped back: its settings are seen, loaded, and make the same picture.
     page.goto(f"{server.address}/#/dream")

@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from types import UnionType
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from cyclopts import Group, Parameter
 from pydantic import BaseModel
@@ -24,10 +24,6 @@ from reverie.cli.plots import Plots, PlotsEvery, QualityLine, check_plots
 from reverie.errors import OutputError, UsageError
 from reverie.film.settings import Steps, Video, Zoom
 from reverie.recipe import Recipe, Run
-
-if TYPE_CHECKING:
-
-    pass
 
 DIAL_GROUP = Group("The dials", sort_key=0)
 WHAT = Group("What to dream", sort_key=1)

@@ -29,9 +29,6 @@ TOKEN = "\0"  # what a lone - is while cyclopts, which takes that for an option,
 _SAID = {"assets": "--asset", "file": "FILE"}  # where an option is not called as its parameter
 
 
-
-
-
 def piped(token: str) -> str:
     """A word of the command line, with :data:`TOKEN` for a - that stands alone or behind an option's =."""
     return re.sub(r"(?<![^=])-$", lambda _: TOKEN, token) if token == "-" or token.startswith("--") else token
